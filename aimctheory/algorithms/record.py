@@ -1,0 +1,105 @@
+"""The record that says what an algorithm is: its arrays, its numbers and three pure functions.
+
+An algorithm knows no device, no kernel and no NumPy.  `query` says where the gradient is taken,
+`step` what one iteration does to one element, `readout` which combination is "the weight".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+
+from aimctheory.notation import NONNEGATIVE, POSITIVE, Interval, Parameter, Source
+
+Query = Callable[[Any, Any, Any], Any]
+Step = Callable[[Any, Any, Any, Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Algorithm:
+    """Arrays (on devices) and buffers (digital) with start values, and the rule of one step.
+
+    `query(state, hyper, ops)` and `readout(state, hyper, ops)` return one value,
+    `step(state, hyper, gradient, ops)` a dict with every state once.  All three are written for
+    one element with + − × ÷, comparisons, ``abs`` and what `ops` offers (see `trace.Ops`).
+    """
+
+    id: str
+    title: str
+    source: Source
+    arrays: Mapping[str, float]
+    step: Step
+    query: Query
+    readout: Query
+    hyper: tuple[Parameter, ...]
+    buffers: Mapping[str, float] = field(default_factory=dict)
+    noises: tuple[str, ...] = ()
+
+    @property
+    def states(self) -> dict[str, float]:
+        """Every state with its start value, arrays first."""
+        return {**self.arrays, **self.buffers}
+
+    def settle(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The value of every hyper-parameter: given, or its default, or another one's value.
+
+        Raises ValueError for an unknown, missing or forbidden one, listing what is known.
+        """
+        known = {p.name: p for p in self.hyper}
+        for name in given:
+            if name not in known:
+                raise ValueError(
+                    f"{self.id} has no hyper-parameter {name!r}; it has: {', '.join(known)}"
+                )
+        values: dict[str, Any] = {}
+        for name, p in known.items():
+            value = given.get(name, p.default)
+            if isinstance(value, str) and value in known:
+                value = given.get(value, known[value].default)
+            if value is None:
+                raise ValueError(f"{self.id} needs hyper={{{name!r}: …}}, {p.meaning}, in {p.domain}")
+            values[name] = p.checked(value, self.id)
+        return values
+
+
+LEARNING_RATE = Parameter(
+    "learning_rate",
+    sympy.Symbol("alpha", positive=True),
+    POSITIVE,
+    (0.005, 0.1),
+    "the step size α of the array that takes the gradient",
+)
+TRANSFER_RATE = Parameter(
+    "transfer_rate",
+    sympy.Symbol("beta", positive=True),
+    POSITIVE,
+    (0.001, 0.05),
+    "the step size β of the transfer from the fast array to the slow one",
+)
+MIXING = Parameter(
+    "mixing",
+    sympy.Symbol("gamma", nonnegative=True),
+    NONNEGATIVE,
+    (0.1, 1.0),
+    "the weight γ of the fast array in the mixed weight",
+)
+FILTER_RATE = Parameter(
+    "filter_rate",
+    sympy.Symbol("beta_H", positive=True),
+    Interval(0.0, 1.0, open_low=True),
+    (0.05, 1.0),
+    "the rate of the digital low-pass filter (RF25 prints one β for this and the transfer)",
+    default="transfer_rate",
+)
+THRESHOLD = Parameter(
+    "threshold",
+    sympy.Symbol("theta", nonnegative=True),
+    Interval(0.0, math.inf),
+    (0.0, 0.05),
+    "what an element of the buffer must exceed to be transferred",
+    default=0.0,
+)

@@ -1,0 +1,150 @@
+"""Formulas in ball arithmetic: a ball that contains every value a formula takes on an interval.
+
+A ball without 0 proves that the formula has no zero there.  Numbers enter as exact rationals, so
+nothing is decided by rounding.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+from flint import acb, arb, fmpq
+
+from aimctheory.notation import w
+
+Ball = Any  # flint.arb or flint.acb
+PRECISION = 128  # bits
+
+Step = Callable[..., Ball]  # of the ball x, the flag analytic, and the balls of the arguments
+
+
+@functools.lru_cache(maxsize=512)
+def enclosure(formula: sympy.Expr, *, clip: bool = False) -> Callable[..., Ball]:
+    """`formula` as a function f(x, analytic=False) that encloses its values on the ball x.
+
+    The result is NaN where the formula may not be real, and with `analytic` (complex balls only)
+    where it may not be analytic: rigorous quadrature asks for that.  With `clip` the bases of real
+    powers are known not to be negative, and only that part of x counts.
+
+    Raises ValueError for a function that has no enclosure here.
+    """
+    place: dict[sympy.Expr, int] = {}
+    program: list[tuple[Step, tuple[int, ...]]] = []
+    for part in sympy.postorder_traversal(formula):
+        if part not in place:  # a repeated part is enclosed once
+            step, arguments = _step(part, clip)
+            place[part] = len(program)
+            program.append((step, tuple(place[argument] for argument in arguments)))
+
+    def enclosed(x: Ball, analytic: bool = False) -> Ball:
+        values: list[Ball] = []
+        for step, arguments in program:
+            values.append(step(x, analytic, *(values[i] for i in arguments)))
+        return values[-1]
+
+    return enclosed
+
+
+def _step(formula: sympy.Expr, clip: bool) -> tuple[Step, tuple[sympy.Expr, ...]]:
+    """One operation, and the parts of `formula` it works on."""
+    if formula == w:
+        return lambda x, _: x, ()
+    if formula.is_Rational:
+        value = _rational(formula)
+        return lambda x, _: arb(value), ()
+    if formula in _CONSTANTS:
+        return lambda x, _: _CONSTANTS[formula](), ()
+    if isinstance(formula, sympy.exp):
+        return lambda x, _, a: a.exp(), formula.args
+    if formula.is_Pow:
+        return _power(*formula.args, clip)
+    if formula.func in _STEPS:
+        return _STEPS[formula.func], formula.args
+    raise ValueError(f"{formula} has no enclosure; write it with powers, exp and log")
+
+
+def _power(
+    base: sympy.Expr, exponent: sympy.Expr, clip: bool
+) -> tuple[Step, tuple[sympy.Expr, ...]]:
+    if exponent.is_Integer:
+        n = int(exponent)
+        return lambda x, _, a: _whole_power(a, n), (base,)
+    if exponent.is_Rational:
+        value = _rational(exponent)
+        if clip:
+            return lambda x, analytic, a: _clipped_power(a, value), (base,)
+        return lambda x, analytic, a: _real_power(a, value, analytic), (base,)
+    return lambda x, analytic, a, b: (b * _log(x, analytic, a)).exp(), (base, exponent)
+
+
+def _whole_power(a: Ball, n: int) -> Ball:
+    # arb ** 2 is NaN on a ball with midpoint 0, products are not
+    if n < 0:
+        return 1 / _whole_power(a, -n)
+    half = _whole_power(a, n // 2) if n > 1 else arb(1)
+    return half * half * a if n % 2 else half * half
+
+
+def _real_power(base: Ball, exponent: fmpq, analytic: bool) -> Ball:
+    if isinstance(base, acb):
+        if analytic or exponent < 0 or not base.contains(0):
+            return base.pow(acb(exponent), analytic=analytic)
+        size = arb(0, base.abs_upper() ** arb(exponent))
+        return acb(size, size)
+    if base > 0:
+        return base ** arb(exponent)
+    return arb(0) if base.is_zero() and exponent > 0 else arb.nan()
+
+
+def _clipped_power(base: arb, exponent: fmpq) -> arb:
+    if base > 0 or base < 0 or exponent < 0:
+        return _real_power(base, exponent, False)
+    return arb(0).union(base.upper() ** arb(exponent))
+
+
+def _log(_: Ball, analytic: bool, a: Ball) -> Ball:
+    return a.log(analytic=analytic) if isinstance(a, acb) else a.log()
+
+
+_CONSTANTS: dict[sympy.Expr, Callable[[], arb]] = {
+    sympy.pi: arb.pi,
+    sympy.E: lambda: arb(1).exp(),
+}
+_STEPS: dict[type[sympy.Expr], Step] = {
+    sympy.Add: lambda x, _, *a: sum(a, start=arb(0)),
+    sympy.Mul: lambda x, _, *a: math.prod(a, start=arb(1)),
+    sympy.log: _log,
+    sympy.sinh: lambda x, _, a: a.sinh(),
+    sympy.cosh: lambda x, _, a: a.cosh(),
+    sympy.tanh: lambda x, _, a: a.tanh(),
+}
+
+
+def _rational(number: sympy.Rational) -> fmpq:
+    return fmpq(int(number.p), int(number.q))
+
+
+def at(formula: sympy.Expr, point: sympy.Expr = sympy.S.Zero, *, clip: bool = False) -> arb:
+    """`formula` at one exact point; a number needs none."""
+    return arb(enclosure(formula, clip=clip)(enclosure(point)(arb(0))))
+
+
+def hull(a: fmpq, b: fmpq) -> arb:
+    """The ball around two points."""
+    return arb(a).union(arb(b))
+
+
+def outward(point: sympy.Expr, *, down: bool) -> fmpq:
+    """An exact point as a rational: itself, or a close one below (`down`) or above it.
+
+    >>> outward(sympy.Rational(1, 3), down=True)
+    1/3
+    """
+    if point.is_Rational:
+        return _rational(point)
+    ball = at(point)
+    return (ball.lower() if down else ball.upper()).fmpq()

@@ -1,0 +1,137 @@
+"""What a reading in symbols needs of the outside: each array's F and G, the gradient, the numbers.
+
+A cell may be left open (functions F, G of the weight), be a `Response` (its own symbols) or a
+`Device` (its numbers, exactly); an objective may be left open (a function g, the slope f′), be
+f(w) itself, or an elementwise `Objective`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+
+from aimctheory.algorithms.record import Algorithm
+from aimctheory.device import Device
+from aimctheory.notation import g, real, w
+from aimctheory.objectives.record import Objective
+from aimctheory.response import Response
+from aimctheory.symbolic import lift
+from aimctheory.trace import Names, Node, record, recording_ops
+
+CellLike = Response | Device | None
+ObjectiveLike = Objective | sympy.Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """F and G of one array, as expressions in `notation.w`."""
+
+    mean_response: sympy.Expr
+    asymmetry: sympy.Expr
+
+    def at(self, weight: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
+        """(F, G) at `weight`."""
+        here = {w: weight}
+        return self.mean_response.xreplace(here), self.asymmetry.xreplace(here)
+
+
+def open_cell(array: str = "") -> Cell:
+    """F and G as unknown functions of the weight, named after the array."""
+    suffix = f"_{array}" if array else ""
+    return Cell(*(sympy.Function(name + suffix, real=True)(w) for name in "FG"))
+
+
+def in_symbols(cell: Response | Device) -> Response:
+    """The response, with a device's numbers in its formulas as exact rationals.
+
+    Raises ValueError for anything else and for a device with arrays of numbers.
+    """
+    if isinstance(cell, Device):
+        return cell.fixed
+    if isinstance(cell, Response):
+        return cell
+    raise ValueError(f"a cell is a Response, a Device or None (left open), not {cell!r}")
+
+
+def cells(algorithm: Algorithm, given: CellLike | Mapping[str, CellLike]) -> dict[str, Cell]:
+    """The F and G of every array of `algorithm`.
+
+    One response or device for all arrays keeps its symbols; in a mapping each array's symbols
+    carry its name (tau_P), and a symbol that a hyper-parameter uses too becomes gamma_res.
+    """
+    arrays = list(algorithm.arrays)
+    each = given if isinstance(given, Mapping) else dict.fromkeys(arrays, given)
+    if set(each) != set(arrays):
+        raise ValueError(
+            f"{algorithm.id} has the arrays {', '.join(arrays) or 'none'}, and cells were given for "
+            f"{', '.join(each) or 'none'}; give one cell for all, or one for each"
+        )
+    own = isinstance(given, Mapping) and len(arrays) > 1
+    taken = {p.symbol.name for p in algorithm.hyper} | set(algorithm.states)
+    return {a: _cell(each[a], a, own, len(arrays) > 1, taken) for a in arrays}
+
+
+def _cell(given: CellLike, array: str, own: bool, several: bool, taken: set[str]) -> Cell:
+    if given is None:
+        return open_cell(array if several else "")
+    response = in_symbols(given)
+    names: dict[sympy.Symbol, sympy.Symbol] = {}
+    for p in response.parameters:
+        suffix = array if own else "res" if p.symbol.name in taken else ""
+        if suffix:
+            names[p.symbol] = sympy.Symbol(f"{p.symbol.name}_{suffix}", **p.symbol.assumptions0)
+    return Cell(response.mean_response.xreplace(names), response.asymmetry.xreplace(names))
+
+
+def hyper_symbols(algorithm: Algorithm, given: Mapping[str, Any]) -> dict[str, sympy.Expr]:
+    """Each hyper-parameter's symbol, or what was given for it (numbers exactly)."""
+    known = {p.name: p.symbol for p in algorithm.hyper}
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{algorithm.id} has no hyper-parameter {name!r}; it has: {', '.join(known)}")
+    return {name: exact_number(given[name]) if name in given else s for name, s in known.items()}
+
+
+def exact_number(value: Any) -> sympy.Expr:
+    """A number as the rational that its shortest decimal says; an expression as it is."""
+    if isinstance(value, sympy.Basic):
+        return value
+    return sympy.Rational(repr(float(value)))
+
+
+def slope(objective: ObjectiveLike) -> sympy.Expr:
+    """f′ as an expression in `notation.w`; the function g(w) where the objective is left open.
+
+    Raises ValueError for an objective whose coordinates are coupled.
+    """
+    if objective is None:
+        return sympy.Function(g.name, real=True)(w)
+    if isinstance(objective, Objective):
+        return _traced_slope(objective)
+    formula = sympy.sympify(objective)
+    others = {s.name for s in formula.free_symbols - {w}}
+    if w.name in others:
+        raise ValueError("the objective contains a symbol w that is not aimctheory.w; use aimctheory.w")
+    return formula.diff(w)
+
+
+def _traced_slope(objective: Objective) -> sympy.Expr:
+    if not objective.elementwise:
+        raise ValueError(
+            f"the objective {objective.id} couples its coordinates, so one element has no slope of its "
+            "own; leave the objective open (None) to read one element with the others held"
+        )
+    parameters = Names("parameter", {n: Node("objective", (), n) for n in objective.numbers})
+    weight = Node("input", (), "w")
+    tree = record(objective.gradient, weight, parameters, recording_ops()).result["value"]
+    numbers = {name: _scalar(name, value) for name, value in objective.numbers.items()}
+    return lift(tree, lambda leaf, args: w if leaf is weight else numbers[leaf.label])
+
+
+def _scalar(name: str, value: Any) -> sympy.Expr:
+    # a sweep (an array of numbers) is read with the number's name as its symbol
+    return real(name) if np.size(value) > 1 else exact_number(np.ravel(value)[0])

@@ -1,0 +1,164 @@
+"""Closures: what stands for a mean that the means of a step's inputs do not determine.
+
+A pulse moves by d·F − |d|·G, so its mean needs m = E|d|; a step may hold further spots where a
+random number enters other than linearly.  A closure is a function of the `Spot` (or simply the
+expression to put there), chosen by the spot's name:
+
+    mean_drift(residual_learning, closures={"m_P": exact(GAUSSIAN), "m_W": folded_normal(v)})
+
+====================  =============================================================================
+`open_symbol`         a symbol of its own (what a pulse's m is by default)
+`noise_floor`         |c|·Σ for an increment c·(g + ξ): E|g + ξ| read as Σ = E|ξ|, RF25 Theorem 1
+`exact(law)`          |c|·E|g + ξ| by the law's absolute moment; an open function M(g) without a law
+`folded_normal(s)`    E|N(mean, s²)|: for a transfer whose signal fluctuates with deviation s
+`at_mean`             the function of the means, as if nothing fluctuated
+`always`              a where whose condition is taken to hold (a threshold θ = 0)
+====================  =============================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import sympy
+from sympy import Abs
+
+from aimctheory.derive.cells import exact_number
+from aimctheory.laws import GAUSSIAN, Law, LawForm
+from aimctheory.notation import Sigma, g, sigma, w
+
+
+Source = tuple[str, str]
+"""What makes a value random: ("noise", stream), ("pulse", array) or ("spot", name)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A place of a step whose mean has to be given: a pulse's E|d|, or a function of random numbers.
+
+    `mean` is the mean of what stands there (of d for a pulse, of the first branch for a where, else
+    of the first argument); `spread` its coefficient for each random source; `point` where the
+    gradient is taken; `at_mean` computes the function of the means.
+    """
+
+    name: str
+    kind: str
+    text: str
+    symbol: sympy.Symbol
+    mean: sympy.Expr
+    spread: Mapping[Source, sympy.Expr]
+    point: sympy.Expr
+    at_mean: Callable[[], sympy.Expr]
+
+
+Closure = Callable[[Spot], sympy.Expr]
+
+
+def open_symbol(spot: Spot) -> sympy.Expr:
+    """A symbol of its own: nothing is assumed."""
+    return spot.symbol
+
+
+def at_mean(spot: Spot) -> sympy.Expr:
+    """The function of the means, as if nothing fluctuated (|E d| for a pulse)."""
+    return spot.at_mean()
+
+
+def always(spot: Spot) -> sympy.Expr:
+    """A where whose condition is taken to hold.
+
+    Exact where both branches agree when it fails: where(|H| > θ, βH, 0) at θ = 0.
+    """
+    _only(spot, "always", "where")
+    return spot.mean
+
+
+def noise_floor(spot: Spot) -> sympy.Expr:
+    """|c|·Σ for an increment c·(g + ξ): E|g + ξ| is read as Σ = E|ξ|, RF25 Theorem 1, p. 6."""
+    _only(spot, "noise_floor", "pulse")
+    return Abs(_scale(spot, "noise_floor")) * Sigma
+
+
+def exact(law: Law | LawForm | None = None) -> Closure:
+    """E|d| = |c|·E|g + ξ| for an increment c·(g + ξ), with the law's absolute moment.
+
+    Without a law, E|g + ξ| is an open function M(g).  A deterministic increment gives |d|.
+    """
+
+    def exact(spot: Spot) -> sympy.Expr:
+        _only(spot, "exact", "pulse")
+        if not spot.spread:
+            return Abs(spot.mean)
+        scale = _scale(spot, "exact")
+        return Abs(scale) * absolute_moment(law, sympy.expand(spot.mean / scale), spot.point)
+
+    return exact
+
+
+def folded_normal(deviation: sympy.Expr) -> Closure:
+    """E|N(μ, s²)| with the spot's mean μ and s = `deviation`: s√(2/π)e^{−μ²/2s²} + μ erf(μ/s√2).
+
+    For Residual Learning's transfer d = βP, s = β√v with the variance v of P, theory of RF25 (11).
+    """
+
+    def folded_normal(spot: Spot) -> sympy.Expr:
+        _only(spot, "folded_normal", "pulse", "abs")
+        return GAUSSIAN.absolute_moment.xreplace({g: spot.mean, sigma: exact_number(deviation)})
+
+    return folded_normal
+
+
+OFFERED = ("open_symbol", "noise_floor", "exact(law)", "folded_normal(s)", "at_mean", "always")
+_FITTING = {
+    "pulse": OFFERED[:5],
+    "where": ("always", "at_mean", "open_symbol"),
+    "abs": ("folded_normal(s)", "at_mean", "open_symbol"),
+}
+
+
+def offered(kind: str) -> str:
+    """The closures that fit a spot of this kind, for an error message."""
+    return ", ".join(_FITTING.get(kind, ("at_mean", "open_symbol")))
+
+
+def absolute_moment(
+    law: Law | LawForm | None, gradient: sympy.Expr, point: sympy.Expr
+) -> sympy.Expr:
+    """E|g + ξ| at a gradient and the weight where it is taken; open M(g) without a law."""
+    return _moment(law, "absolute_moment", "M", gradient, point)
+
+
+def signed_square(law: Law | LawForm | None, gradient: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
+    """E[(g + ξ)|g + ξ|] at a gradient and the weight where it is taken; open S(g) without a law."""
+    return _moment(law, "signed_square", "S", gradient, point)
+
+
+def _moment(
+    law: Law | LawForm | None, which: str, name: str, gradient: sympy.Expr, point: sympy.Expr
+) -> sympy.Expr:
+    if law is None:
+        return sympy.Function(name, real=True)(gradient)
+    form = law.form if isinstance(law, Law) else law
+    numbers = law.numbers if isinstance(law, Law) else {}
+    values = {p.symbol: exact_number(numbers[p.name]) for p in form.parameters if p.name in numbers}
+    return getattr(form, which).xreplace({**values, g: gradient, w: point})
+
+
+def _only(spot: Spot, closure: str, *kinds: str) -> None:
+    if spot.kind not in kinds:
+        raise ValueError(
+            f"the closure {closure} is for {' and '.join(kinds)}, and {spot.name} is {spot.text}; "
+            f"choose one of {offered(spot.kind)}"
+        )
+
+
+def _scale(spot: Spot, closure: str) -> sympy.Expr:
+    """c of an increment c·(g + ξ)."""
+    if [kind for kind, _ in spot.spread] != ["noise"]:
+        moved = ", ".join(f"{kind} {label!r}" for kind, label in spot.spread) or "nothing random"
+        raise ValueError(
+            f"the closure {closure} needs an increment moved by one noise stream alone, and {spot.name} "
+            f"in {spot.text} is moved by {moved}; choose open_symbol, folded_normal(s) or at_mean"
+        )
+    return next(iter(spot.spread.values()))

@@ -1,0 +1,286 @@
+"""A response with numbers: the functions that simulation and deterministic theory evaluate.
+
+A `Device` owns no formula.  Its numeric form is the lowered tree of `symbolic.lower`, the same for
+the reference engine, the kernels and the theory; its certified facts (symmetric points, the
+conditions of RF25's Definition 1) come from ball arithmetic in `certify`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+
+from aimctheory.notation import w
+from aimctheory.symbolic import lower
+from aimctheory.trace import Node, evaluate
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from aimctheory.certify import Condition
+    from aimctheory.response import Response
+    from aimctheory.roots import Root
+
+Number = Any  # a float, or an array of floats that broadcasts to (replicates, coordinates)
+
+
+@dataclass(frozen=True, eq=False)
+class Device:
+    """A cell: `response` with a number (or an array of numbers) for each parameter.
+
+    Raises ValueError naming the parameter, the value and the allowed set.
+
+    >>> from aimctheory.catalogue import linear
+    >>> cell = linear(tau=2.0)
+    >>> float(cell.q_up(1.0)), float(cell.q_down(1.0)), cell.symmetric_point()
+    (0.5, 1.5, 0.0)
+    """
+
+    response: Response
+    numbers: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        owner, parameters = self.response.id, self.response.parameters
+        names = [p.name for p in parameters]
+        for given in self.numbers:
+            if given not in names:
+                close = difflib.get_close_matches(given, names, 1)
+                raise ValueError(
+                    f"{owner} has no parameter {given!r}; it has: {', '.join(names) or 'none'}"
+                    + (f" (did you mean {close[0]!r}?)" if close else "")
+                )
+        values: dict[str, Number] = {}
+        for p in parameters:
+            default = values[p.default] if isinstance(p.default, str) else p.default
+            value = self.numbers.get(p.name, default)
+            if value is None:
+                raise ValueError(f"{owner} needs {p.name}, {p.meaning}; give a value in {p.domain}")
+            values[p.name] = p.checked(value, owner)
+            if p.symbol.is_nonzero and not np.all(values[p.name]):
+                raise ValueError(f"{owner}: {p.name} = 0 is not allowed; give {p.name} ≠ 0")
+        object.__setattr__(self, "numbers", values)
+        self._check_positive()
+
+    def _check_positive(self) -> None:
+        low, high = self.dynamic_range
+        if not np.all(low < high):
+            raise ValueError(
+                f"{self!r}: the dynamic range [{low}, {high}] is empty; the lower saturation point "
+                "has to lie below the upper one"
+            )
+        a = np.where(np.isfinite(low), low, np.minimum(high, 0.0) - 1.0)
+        b = np.where(np.isfinite(high), high, np.maximum(low, 0.0) + 1.0)
+        for share in (0.43, 0.03, 0.23, 0.77, 0.97):
+            point = a + share * (b - a)
+            for name, q in (("q_up", self.q_up), ("q_down", self.q_down)):
+                with np.errstate(all="ignore"):
+                    value = q(point)
+                if not np.all(value > 0):
+                    bad = int(np.argmin(np.ravel(value > 0)))
+                    raise ValueError(
+                        f"{self!r}: {name} = {np.ravel(value)[bad]:.3g} at w = "
+                        f"{np.ravel(point)[bad]:.3g} in its dynamic range, where a response has to "
+                        "be positive; use other numbers or another formula"
+                    )
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{name}={f'array{np.shape(value)}' if np.ndim(value) else f'{value:g}'}"
+            for name, value in self.numbers.items()
+        )
+        return f"{self.response.id}({', '.join(shown)})"
+
+    # ---- the numeric form -------------------------------------------------------------------
+
+    @functools.cached_property
+    def trees(self) -> tuple[Node, Node]:
+        """q₊ and q₋ as trees in the inputs ``w`` and the parameters' names.
+
+        A scalar exponent is part of the tree (integer and half-integer ones become products and
+        square roots); an array exponent takes the real power.
+        """
+        fixed = {s: v for s, v in self.exact.items() if s in self._exponents()}
+        leaves = {**self._leaves(), w: Node("input", (), "w")}
+        q = (self.response.up, self.response.down)
+        up, down = (lower(expression.subs(fixed), leaves) for expression in q)
+        return up, down
+
+    def _leaves(self) -> dict[sympy.Symbol, Node]:
+        return {p.symbol: Node("input", (), p.name) for p in self.response.parameters}
+
+    def _exponents(self) -> set[sympy.Symbol]:
+        powers = self.response.up.atoms(sympy.Pow) | self.response.down.atoms(sympy.Pow)
+        return set().union(*(p.exp.free_symbols for p in powers if p.base is not sympy.E))
+
+    @functools.cached_property
+    def exact(self) -> dict[sympy.Symbol, sympy.Rational]:
+        """The scalar numbers as the rationals that their shortest decimals say."""
+        return {
+            p.symbol: sympy.Rational(repr(self.numbers[p.name]))
+            for p in self.response.parameters
+            if not np.ndim(self.numbers[p.name])
+        }
+
+    def _evaluate(self, which: int, weight: ArrayLike) -> NDArray[np.float64]:
+        values = {**self.numbers, "w": np.asarray(weight, dtype=float)}
+        result = evaluate(self.trees[which], lambda leaf: values[leaf.label])
+        return np.broadcast_to(result, np.broadcast_shapes(np.shape(result), np.shape(weight)))
+
+    def q_up(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """q₊(w): what an upward increment is multiplied by."""
+        return self._evaluate(0, weight)
+
+    def q_down(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """q₋(w): what a downward increment is multiplied by."""
+        return self._evaluate(1, weight)
+
+    def mean_response(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """F(w) = (q₋ + q₊)/2."""
+        return (self.q_down(weight) + self.q_up(weight)) / 2
+
+    def asymmetry(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """G(w) = (q₋ − q₊)/2."""
+        return (self.q_down(weight) - self.q_up(weight)) / 2
+
+    def ratio(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """R(w) = G/F."""
+        return self.asymmetry(weight) / self.mean_response(weight)
+
+    def saturation_product(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """Q(w) = q₊q₋."""
+        return self.q_up(weight) * self.q_down(weight)
+
+    @functools.cached_property
+    def dynamic_range(self) -> tuple[Number, Number]:
+        """The saturation points: q₋ vanishes at the lower one, q₊ at the upper one (±inf: none)."""
+        low, high = (self._number(end) for end in self.response.dynamic_range)
+        return low, high
+
+    def _number(self, formula: sympy.Expr) -> Number:
+        if formula.is_infinite:
+            return math.inf if formula > 0 else -math.inf
+        return evaluate(lower(formula, self._leaves()), lambda leaf: self.numbers[leaf.label])
+
+    # ---- theory in numbers ------------------------------------------------------------------
+
+    @functools.cached_property
+    def fixed(self) -> Response:
+        """The response with this device's numbers in the formulas.
+
+        Raises ValueError for a device with arrays: ask one element at a time.
+        """
+        arrays = [name for name, value in self.numbers.items() if np.ndim(value)]
+        if arrays:
+            raise ValueError(
+                f"{self!r}: closed forms and certificates are for one cell, and "
+                f"{', '.join(arrays)} is an array (device-to-device variation); give scalars"
+            )
+        return self.response.substituted(dict(self.exact))
+
+    def symmetric_points(self) -> tuple[Root, ...]:
+        """The symmetric points in the dynamic range, isolated by ball arithmetic, in order.
+
+        A spot that could not be settled has multiplicity None.
+        """
+        return self._isolated
+
+    @functools.cached_property
+    def _isolated(self) -> tuple[Root, ...]:
+        from aimctheory.certify import symmetric_points
+
+        return symmetric_points(self)
+
+    def symmetric_point(self) -> float:
+        """The symmetric point w⋄.
+
+        Raises ValueError unless there is exactly one, naming those found.
+        """
+        points = self.symmetric_points()
+        if len(points) == 1 and points[0].multiplicity is not None:
+            return points[0].value
+        if not points and sympy.expand(self.fixed.up - self.fixed.down) == 0:
+            raise ValueError(
+                f"{self!r}: every weight is symmetric (q_up = q_down); "
+                "this needs a response with exactly one symmetric point"
+            )
+        low, high = self.dynamic_range
+        raise ValueError(
+            f"{self!r} has {len(points)} symmetric points in [{low:g}, {high:g}] "
+            f"({', '.join(map(str, points)) or 'none'}) and exactly one is needed; use other "
+            "numbers, or symmetric_points() to choose one"
+        )
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """Each condition of RF25's Definition 1: true, false or undecided, with a witness."""
+        from aimctheory.certify import definition_1
+
+        return definition_1(self)
+
+    def penalty(self, weight: ArrayLike) -> NDArray[np.float64]:
+        """R_c(w) with R_c(w⋄) = 0; NaN outside the dynamic range.
+
+        From the closed form where `penalty_form` says so, else by quadrature.
+        """
+        from aimctheory.certify import penalty_values
+
+        return penalty_values(self, weight)
+
+    def penalty_form(self) -> str:
+        """``"closed form"``, or ``"quadrature"`` where none is known to be real."""
+        from aimctheory.certify import penalty_form
+
+        return penalty_form(self)
+
+    @functools.cached_property
+    def F_max(self) -> float:  # noqa: N802  # the papers' symbol
+        """The largest mean response in the dynamic range, of all elements (to 1e-13 of it)."""
+        return self._largest(self.mean_response)
+
+    @functools.cached_property
+    def q_max(self) -> float:
+        """The largest response in the dynamic range, of all elements (to 1e-13 of it)."""
+        return self._largest(lambda x: np.maximum(self.q_up(x), self.q_down(x)))
+
+    def _largest(self, f: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
+        low, high = (np.asarray(end) for end in self.dynamic_range)
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            if not (self.response.up.has(w) or self.response.down.has(w)):
+                return float(np.max(f(np.zeros(1))))
+            raise ValueError(
+                f"{self!r}: the largest response needs a bounded dynamic range; give the response "
+                "dynamic_range=(low, high)"
+            )
+        for _ in range(2):  # a grid, then a finer one around each element's best point
+            grid = np.linspace(low, high, 4001)
+            best = np.argmax(f(grid), axis=0)[None]
+            at = [np.clip(best + step, 0, 4000) for step in (-1, 1)]
+            low, high = (np.take_along_axis(grid, index, axis=0)[0] for index in at)
+        return float(np.max(f(grid)))
+
+    def lipschitz(
+        self, function: str, low: float | None = None, high: float | None = None
+    ) -> float:
+        """The Lipschitz constant of a function of the response on [low, high], in every digit.
+
+        `function` is ``"q_up"``, ``"q_down"``, ``"q"`` (the larger of both), ``"F"``, ``"G"``,
+        ``"R"``, ``"Q"`` or ``"G/sqrt(F)"``; the interval is the dynamic range unless it is given.  Infinite
+        where the slope has no finite bound.  RF25 Lemma 2 asks that of ``"q"`` to be finite.
+
+        Raises ValueError for another name, an unbounded interval, or a device with arrays.
+
+        >>> from aimctheory.catalogue import power
+        >>> power(tau=1, gamma=3).lipschitz("G/sqrt(F)")
+        3.0
+        >>> power(tau=1, gamma=0.5).lipschitz("G/sqrt(F)")
+        inf
+        """
+        from aimctheory.certify import lipschitz
+
+        return lipschitz(self, function, low, high)

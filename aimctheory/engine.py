@@ -1,0 +1,205 @@
+"""The kernel engine: a problem laid out in lanes, and the calls of its compiled module.
+
+Blocks of lanes are shared out to threads; each thread runs whole blocks, so that results depend on
+neither the number of threads nor the length of a call.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from aimctheory import kernels
+from aimctheory.lanes import LANES
+from aimctheory.noise import key_words, sample_rows, stream_hash
+from aimctheory.plan import SLOPE, Plan
+
+Array = NDArray[np.float64]
+Steps = NDArray[np.int64]
+
+_PAD = 16  # a block's last lanes are filled up to a whole vector of any width
+
+
+def threads() -> int:
+    """How many threads share the blocks: $AIMCTHEORY_THREADS, else the processors we may use."""
+    chosen = os.environ.get("AIMCTHEORY_THREADS")
+    if chosen is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not chosen.isdigit() or int(chosen) < 1:
+        raise ValueError(f"AIMCTHEORY_THREADS = {chosen!r} is not a positive integer")
+    return int(chosen)
+
+
+class Kernel:
+    """The engine's moving parts, with the same methods as `reference.Reference`."""
+
+    def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
+        self.problem, self.key = plan.problem, key
+        problem = plan.problem
+        self.plan = plan
+        self.module = kernels.load(kernels.module_text(plan))
+        self.lanes = problem.replicates * problem.coordinates
+        self.size = -(-self.lanes // _PAD) * _PAD
+        self.blocks = -(-self.size // LANES)
+        numbers = problem.numbers
+        self._lay_cells()
+        rows = [numbers[n] if n != SLOPE else 0.0 for n in plan.lane_numbers]
+        self.number = self._block([self._row(value) for value in rows])
+        self.scalar = np.array([float(numbers[n]) for n in plan.scalars])
+        ends = [end for array in plan.arrays for end in problem.bounds(array)]
+        self.bounds = self._block([self._row(end) for end in ends])
+        self._lay_noise()
+        self.left_lanes = np.full((self.blocks, LANES), -1, dtype=np.int64)
+        self.broke_lanes = np.full((self.blocks, LANES), -1, dtype=np.int64)
+        self._sums = np.zeros((batches, self.blocks, 2 * len(plan.averages) * LANES))
+        states = len(plan.states) * LANES
+        self._records = np.empty((records, self.blocks, states))
+        self._records[0] = self.cells[:, :states]
+        self._pool = ThreadPoolExecutor(min(threads(), self.blocks))
+
+    # ---- layout: (blocks, rows × LANES) --------------------------------------------------------
+
+    def _row(self, value: ArrayLike) -> Array:
+        """A number broadcast to one row of every block; padding repeats the last lane."""
+        shape = (self.problem.replicates, self.problem.coordinates)
+        flat = np.broadcast_to(np.asarray(value, dtype=float), shape).ravel()
+        padded = np.empty(self.blocks * LANES)
+        padded[: self.lanes], padded[self.lanes :] = flat, flat[-1]
+        return padded.reshape(self.blocks, LANES)
+
+    def _block(self, rows: list[Array]) -> Array:
+        if not rows:
+            return np.zeros((self.blocks, 1))
+        return np.ascontiguousarray(np.stack(rows, axis=1).reshape(self.blocks, -1))
+
+    def _unblock(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """(…, blocks, LANES) back to (…, R, D)."""
+        flat = rows.reshape(*rows.shape[:-2], self.blocks * LANES)[..., : self.lanes]
+        return flat.reshape(*flat.shape[:-1], self.problem.replicates, self.problem.coordinates)
+
+    def _lay_cells(self) -> None:
+        rows = [self._row(self.problem.start[s]) for s in self.plan.states]
+        rows += [np.zeros((self.blocks, LANES))] * (self.plan.cell_rows - len(rows))
+        self.cells = self._block(rows)
+        self.start = self.cells.copy()
+
+    def _lay_noise(self) -> None:
+        streams, problem = self.plan.streams, self.problem
+        kinds = [problem.laws[s].form.raw == "normal" for s, _ in streams]
+        self.normal = np.array(kinds, dtype=np.bool_)
+        self.streams = np.array([stream_hash(s) for s, _ in streams], dtype=np.uint32)
+        # Normals are single precision anyway; half the memory traffic of the lane loop.
+        kind = np.float32 if all(kinds) else np.float64
+        self.raw = np.zeros((self.blocks, max(1, 4 * len(streams)) * LANES), dtype=kind)
+        self.group = np.full(self.blocks, -1, dtype=np.int64)
+        lane = np.minimum(np.arange(self.blocks * LANES), self.lanes - 1)
+        place = lane % problem.coordinates
+        words = [problem.stream_coordinates(per)[place] for _, per in streams] or [place]
+        shape = (len(words), self.blocks, LANES)
+        stacked = np.array(words, dtype=np.uint32).reshape(shape)
+        self.coordinate = np.ascontiguousarray(stacked.transpose(1, 0, 2))
+        replicate = (lane // problem.coordinates).astype(np.uint32)
+        self.replicate = replicate.reshape(self.blocks, LANES)
+        self.words = np.array(key_words(self.key), dtype=np.uint32)
+
+    # ---- running -------------------------------------------------------------------------------
+
+    def advance(
+        self, begin: int, ends: Steps, slots: Steps, closes: Steps
+    ) -> None:
+        """Steps from `begin` through each of `ends`, keeping records and closing batches there."""
+        if self.problem.objective.elementwise:
+            self._call(begin, ends, slots, closes)
+            return
+        none = np.full(1, -1, dtype=np.int64)
+        for i, end in enumerate(ends):
+            for k in range(begin, end):
+                self._refresh_slope(k)
+                at = (slots[i : i + 1], closes[i : i + 1]) if k + 1 == end else (none, none)
+                self._call(k, np.array([k + 1], dtype=np.int64), *at)
+            begin = int(end)
+
+    def _call(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
+        run = self.module.run
+
+        def share(first: int, last: int) -> None:
+            block, skip = first, 0
+            while block < last:
+                block, pause = run(
+                    block, last, skip, begin, ends, slots, closes, self.cells, self.start,
+                    self.number, self.raw, self.group, self.scalar, self.normal, self.streams,
+                    self.coordinate, self.replicate, self.words, self.bounds, self.left_lanes,
+                    self.broke_lanes, self._records, self._sums, self.size,
+                )  # fmt: skip
+                if block < last:
+                    self._replay(block, ends[pause - 1] if pause else begin, ends[pause])
+                    skip = pause + 1
+
+        self._share(share)
+
+    def _replay(self, b: int, begin: int, end: int) -> None:
+        """Find the steps at which lanes of a block left: run it again from its kept start."""
+        lanes = min(LANES, self.size - b * LANES)
+        self.module.replay(
+            begin, end, self.start[b].copy(), self.number[b], self.raw[b].copy(), self.scalar,
+            self.normal, self.streams, self.coordinate[b], self.replicate[b], self.words,
+            self.bounds[b], self.left_lanes[b], self.broke_lanes[b], lanes,
+        )  # fmt: skip
+
+    def _share(self, work: Any) -> None:
+        workers = self._pool._max_workers
+        if workers == 1:
+            work(0, self.blocks)
+            return
+        edges = [self.blocks * i // workers for i in range(workers + 1)]
+        jobs = [self._pool.submit(work, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        for job in jobs:
+            job.result()
+
+    def _refresh_slope(self, k: int) -> None:
+        """One array call gives the gradient of all replicates at their query points."""
+        problem, objective = self.problem, self.problem.objective
+        points = np.empty((self.blocks, LANES))
+        self._share(
+            lambda a, b: self.module.query_points(
+                a, b, self.cells, self.number, self.scalar, points, self.size
+            )
+        )
+        rows = None
+        if objective.batch:
+            replicates = np.arange(problem.replicates)
+            rows = sample_rows(self.key, k, replicates, objective.batch, objective.samples)
+        slope = objective.gradient(self._unblock(points), rows)
+        row = self.plan.lane_numbers.index(SLOPE)
+        self.number[:, row * LANES : (row + 1) * LANES] = self._row(slope)
+
+    # ---- what came of it -------------------------------------------------------------------------
+
+    @property
+    def sums(self) -> Array:
+        """(batches, averages, 2, R, D): sums and sums of squares."""
+        batches, blocks, _ = self._sums.shape
+        rows = self._sums.reshape(batches, blocks, len(self.plan.averages), 2, LANES)
+        return np.asarray(self._unblock(rows.transpose(0, 2, 3, 1, 4)))
+
+    @property
+    def records(self) -> dict[str, Array]:
+        """The recorded states, each (R, records, D)."""
+        records, blocks, _ = self._records.shape
+        rows = self._records.reshape(records, blocks, len(self.plan.states), LANES)
+        kept = {s: self._unblock(rows[:, :, i]) for i, s in enumerate(self.plan.states)}
+        return {s: np.ascontiguousarray(v.transpose(1, 0, 2)) for s, v in kept.items()}
+
+    @property
+    def left(self) -> NDArray[np.int64]:
+        """The first step outside the dynamic range, (R, D), −1 for never."""
+        return np.asarray(self._unblock(self.left_lanes))
+
+    @property
+    def broke(self) -> NDArray[np.int64]:
+        """The first step that was not finite, (R, D), −1 for never."""
+        return np.asarray(self._unblock(self.broke_lanes))

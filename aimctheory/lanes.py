@@ -1,0 +1,110 @@
+"""What every kernel does around its step: draw the noise of a block, watch it, note who left.
+
+A *lane* is one element of one replicate; lanes are numbered (replicate, coordinate) with the
+coordinate fastest, and held in blocks of `LANES`.  A block's rows lie in one flat array, row i of
+lane j at ``LANES * i + j``, so that a lane loop touches three arrays only (its cells, its numbers,
+its raw draws) and vectorises.  The functions here are plain text that Numba compiles into each
+kernel (`KERNEL_FUNCTIONS`); they can be read, and run, as Python.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimctheory.noise import normal_pair, philox, unit_uniform
+
+LANES = 256
+"""Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
+SEGMENT = 256
+"""Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
+
+Rows = NDArray[Any]
+
+
+def fill(
+    raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, coordinate: Rows, replicate: Rows,
+    key: Rows, n: int,
+) -> None:  # fmt: skip
+    """The raw draws of steps 4·group … 4·group + 3 for one block: row 4s + i is stream s, step i."""
+    for s in range(streams.size):
+        for j in range(n):
+            x0, x1, x2, x3 = philox(
+                np.uint32(group), coordinate[s, j], replicate[j], streams[s], key[0], key[1]
+            )
+            words[j] = x0
+            words[LANES + j] = x1
+            words[2 * LANES + j] = x2
+            words[3 * LANES + j] = x3
+        base = 4 * s * LANES
+        if normal[s]:
+            for half in range(2):
+                to = base + 2 * half * LANES
+                of = 2 * half * LANES
+                for j in range(n):
+                    first, second = normal_pair(words[of + j], words[of + LANES + j])
+                    raw[to + j] = first
+                    raw[to + LANES + j] = second
+        else:
+            for j in range(4 * LANES):
+                raw[base + j] = unit_uniform(words[j])
+
+
+def watch_from(cells: Rows, start: Rows, arrays: int, low: int, n: int) -> None:
+    """Keep the block as it is, and start each array's running minimum and maximum there."""
+    for a in range(arrays):
+        for j in range(n):
+            cells[(low + 2 * a) * LANES + j] = cells[a * LANES + j]
+            cells[(low + 2 * a + 1) * LANES + j] = cells[a * LANES + j]
+    for j in range(cells.size):
+        start[j] = cells[j]
+
+
+def escaped(
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, low: int, n: int
+) -> bool:
+    """Whether a lane that was fine before has left its dynamic range or is no longer finite."""
+    news = 0
+    for a in range(arrays):
+        for j in range(n):
+            below = cells[(low + 2 * a) * LANES + j] < bounds[2 * a * LANES + j]
+            above = cells[(low + 2 * a + 1) * LANES + j] > bounds[(2 * a + 1) * LANES + j]
+            news += (below | above) & (left[j] < 0)
+    for i in range(states):
+        for j in range(n):
+            difference = cells[i * LANES + j] - cells[i * LANES + j]
+            news += (difference != 0.0) & (broke[j] < 0)
+    return news > 0
+
+
+def note(
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, step: int, n: int
+) -> None:
+    """Write `step` to every lane that is outside its range, or not finite, for the first time."""
+    for j in range(n):
+        for a in range(arrays):
+            weight = cells[a * LANES + j]
+            outside = weight < bounds[2 * a * LANES + j] or weight > bounds[(2 * a + 1) * LANES + j]
+            if outside and left[j] < 0:
+                left[j] = step
+        for i in range(states):
+            if not np.isfinite(cells[i * LANES + j]) and broke[j] < 0:
+                broke[j] = step
+
+
+def move(cells: Rows, first: int, last: int, to: Rows) -> None:
+    """Copy cells first … last − 1."""
+    for j in range(first, last):
+        to[j - first] = cells[j]
+
+
+def clear(cells: Rows, first: int, last: int) -> None:
+    """Set cells first … last − 1 to zero."""
+    for j in range(first, last):
+        cells[j] = 0.0
+
+
+KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, move, clear)
+"""What Numba has to know."""

@@ -1,0 +1,246 @@
+"""Noise laws: how a draw is made from raw numbers, and what theory needs of it in closed form.
+
+A law of the stream "gradient" adds ξ to the gradient g; what bends Analog SGD is E|g + ξ|, and its
+value at g = 0, Σ = E|ξ|.  σ is the standard deviation *per coordinate* (EX24 states totals over D
+coordinates: divide by √D).  `draw` is traced like a step; the closed forms are SymPy expressions in
+`notation.g`, `notation.xi`, `notation.w` and the law's parameters, so both sides use one record.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike, NDArray
+from sympy import Abs, Max, Piecewise, Rational, erf, exp, pi, sqrt
+
+from aimctheory.notation import NONNEGATIVE, POSITIVE, Interval, Parameter, Source, g, sigma, w, xi
+
+_SIGMA = Parameter(
+    "sigma", sigma, NONNEGATIVE, (0.1, 1.0), "the standard deviation of the noise, per coordinate"
+)
+_tau = sympy.Symbol("tau", positive=True)
+_p = sympy.Symbol("p", positive=True)
+_TAU = Parameter("tau", _tau, POSITIVE, (0.5, 2.0), "the half-width of the linear device")
+_SHARE = Parameter(
+    "p", _p, Interval(0.0, 1.0, True, True), (0.2, 0.8), "the probability of the upper value"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawForm:
+    """A noise law in symbols; `Law` adds the numbers.
+
+    `raw` names the raw number a draw uses ("normal", standard; or "uniform", in (0, 1)).
+    `density` and `cumulative` describe continuous laws, `atoms` (value, probability) discrete ones.
+    `edges` are the points between which the density is smooth: where it begins, has kinks and ends
+    (or has less than 1e-22 of its mass left).
+    """
+
+    id: str
+    parameters: tuple[Parameter, ...]
+    raw: str
+    draw: Callable[[Any, Any, Any, Any], Any]
+    absolute_moment: sympy.Expr
+    signed_square: sympy.Expr
+    density: sympy.Expr | None = None
+    cumulative: sympy.Expr | None = None
+    edges: tuple[sympy.Expr, ...] = ()
+    atoms: tuple[tuple[sympy.Expr, sympy.Expr], ...] = ()
+    source: Source | None = None
+
+    @property
+    def state_dependent(self) -> bool:
+        """Whether the law changes with the weight at which the gradient is taken."""
+        return self.absolute_moment.has(w)
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """A noise law with numbers: scalars, or arrays that broadcast to (replicates, coordinates)."""
+
+    form: LawForm
+    numbers: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{k}={v}" for k, v in self.numbers.items())
+        return f"{self.form.id}({inside})"
+
+    @property
+    def sigma(self) -> Any:
+        """The standard deviation of ξ, per coordinate."""
+        return self.numbers["sigma"]
+
+    def evaluate(self, formula: sympy.Expr, **inputs: ArrayLike) -> NDArray[np.float64]:
+        """A formula in g, ξ, w and the law's parameters, at inputs of these names and its numbers."""
+        function = _compiled(formula, tuple(p.symbol for p in self.form.parameters))
+        values = [np.asarray(inputs.get(name, 0.0), dtype=float) for name in ("g", "xi", "w")]
+        numbers = [np.asarray(self.numbers[p.name], dtype=float) for p in self.form.parameters]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            result = function(*values, *numbers)
+        shape = np.broadcast_shapes(*(v.shape for v in (*values, *numbers)))
+        return np.array(np.broadcast_to(np.asarray(result, dtype=float), shape))
+
+    def mean_abs(self, gradient: ArrayLike, weight: ArrayLike = 0.0) -> NDArray[np.float64]:
+        """E|g + ξ|; a law that depends on the weight needs it."""
+        value = self.evaluate(self.form.absolute_moment, g=gradient, w=weight)
+        return self._unless_quiet(value, np.abs(gradient))
+
+    def signed_square(self, gradient: ArrayLike, weight: ArrayLike = 0.0) -> NDArray[np.float64]:
+        """E[(g + ξ)|g + ξ|], which the first-order law in α needs."""
+        value = self.evaluate(self.form.signed_square, g=gradient, w=weight)
+        return self._unless_quiet(value, np.multiply(gradient, np.abs(gradient)))
+
+    def _unless_quiet(self, value: ArrayLike, noise_free: ArrayLike) -> NDArray[np.float64]:
+        """`value` where σ > 0; the closed forms divide by σ."""
+        return np.asarray(np.where(np.asarray(self.sigma) == 0, noise_free, value), dtype=float)
+
+    def density(self, noise: ArrayLike) -> NDArray[np.float64]:
+        """The probability density of ξ.  Raises ValueError for a discrete law."""
+        return self.evaluate(self._continuous(self.form.density), xi=noise)
+
+    def cumulative(self, noise: ArrayLike) -> NDArray[np.float64]:
+        """P(ξ ≤ noise).  Raises ValueError for a discrete law."""
+        return self.evaluate(self._continuous(self.form.cumulative), xi=noise)
+
+    def edges(self) -> list[NDArray[np.float64]]:
+        """The points between which the density is smooth, in order; empty for a discrete law."""
+        return [self.evaluate(edge) for edge in self.form.edges]
+
+    def _continuous(self, formula: sympy.Expr | None) -> sympy.Expr:
+        if formula is None:
+            raise ValueError(f"{self.form.id} is a discrete law; use its atoms")
+        return formula
+
+    def atoms(self, weight: ArrayLike = 0.0) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """The values of a discrete law with their probabilities; empty for a continuous one."""
+        return [
+            (self.evaluate(value, w=weight), self.evaluate(share, w=weight))
+            for value, share in self.form.atoms
+        ]
+
+
+@functools.cache
+def _compiled(formula: sympy.Expr, parameters: tuple[sympy.Symbol, ...]) -> Callable[..., Any]:
+    function: Callable[..., Any] = sympy.lambdify([g, xi, w, *parameters], formula, ["scipy", "numpy"])
+    return function
+
+
+def _law(form: LawForm, **numbers: Any) -> Law:
+    return Law(form, {p.name: p.checked(numbers[p.name], form.id) for p in form.parameters})
+
+
+_b = sqrt(3) * sigma
+GAUSSIAN = LawForm(
+    id="gaussian",
+    parameters=(_SIGMA,),
+    raw="normal",
+    draw=lambda raw, point, p, ops: p.sigma * raw,
+    absolute_moment=sigma * sqrt(2 / pi) * exp(-(g**2) / (2 * sigma**2)) + g * erf(g / (sigma * sqrt(2))),
+    signed_square=(g**2 + sigma**2) * erf(g / (sigma * sqrt(2)))
+    + g * sigma * sqrt(2 / pi) * exp(-(g**2) / (2 * sigma**2)),
+    density=exp(-(xi**2) / (2 * sigma**2)) / (sigma * sqrt(2 * pi)),
+    cumulative=sympy.erfc(-xi / (sigma * sqrt(2))) / 2,
+    edges=(-10 * sigma, 10 * sigma),
+    source=Source("EX24", "D.2, p. 23"),
+)
+UNIFORM = LawForm(
+    id="uniform",
+    parameters=(_SIGMA,),
+    raw="uniform",
+    draw=lambda raw, point, p, ops: p.sigma * (ops.sqrt(12.0) * (raw - 0.5)),
+    absolute_moment=Piecewise(((g**2 + _b**2) / (2 * _b), Abs(g) <= _b), (Abs(g), True)),
+    signed_square=Piecewise(
+        ((g**3 / 3 + g * _b**2) / _b, Abs(g) <= _b), ((g**2 + _b**2 / 3) * sympy.sign(g), True)
+    ),
+    density=Piecewise((1 / (2 * _b), Abs(xi) <= _b), (0, True)),
+    cumulative=Piecewise((0, xi < -_b), (1, xi > _b), ((xi + _b) / (2 * _b), True)),
+    edges=(-_b, _b),
+)
+RADEMACHER = LawForm(
+    id="rademacher",
+    parameters=(_SIGMA,),
+    raw="uniform",
+    draw=lambda raw, point, p, ops: ops.where(raw < 0.5, -p.sigma, p.sigma),
+    absolute_moment=Max(Abs(g), sigma),
+    signed_square=Piecewise((2 * g * sigma, Abs(g) <= sigma), ((g**2 + sigma**2) * sympy.sign(g), True)),
+    atoms=((-sigma, Rational(1, 2)), (sigma, Rational(1, 2))),
+)
+
+
+def _two_point_moments(p: sympy.Expr) -> dict[str, Any]:
+    """Both moments and the atoms of EX24's law: +σ√((1−p)/p) with probability p, else −σ√(p/(1−p))."""
+    up, down = sigma * sqrt((1 - p) / p), -sigma * sqrt(p / (1 - p))
+    return {
+        "absolute_moment": p * Abs(g + up) + (1 - p) * Abs(g + down),
+        "signed_square": p * (g + up) * Abs(g + up) + (1 - p) * (g + down) * Abs(g + down),
+        "atoms": ((up, p), (down, 1 - p)),
+    }
+
+
+def _draw_two_point(raw: Any, share: Any, p: Any, ops: Any) -> Any:
+    up = p.sigma * ops.sqrt((1.0 - share) / share)
+    down = p.sigma * ops.sqrt(share / (1.0 - share))
+    return ops.where(raw < share, up, -down)
+
+
+TWO_POINT = LawForm(
+    id="two-point",
+    parameters=(_SIGMA, _TAU),
+    raw="uniform",
+    draw=lambda raw, point, p, ops: _draw_two_point(raw, 0.5 * (1.0 - point / p.tau), p, ops),
+    **_two_point_moments((1 - w / _tau) / 2),
+    source=Source("EX24", "Theorem 3, Appendix"),
+)
+TWO_POINT_FROZEN = LawForm(
+    id="two-point-frozen",
+    parameters=(_SIGMA, _SHARE),
+    raw="uniform",
+    draw=lambda raw, point, p, ops: _draw_two_point(raw, p.p, p, ops),
+    **_two_point_moments(_p),
+    source=Source("EX24", "Theorem 3, with p held at its limit (so that Assumption 3 holds)"),
+)
+
+
+def gaussian(sigma: Any) -> Law:
+    """N(0, σ²) per coordinate: Σ = σ√(2/π).
+
+    >>> round(float(gaussian(0.5).mean_abs(0.0)), 4)
+    0.3989
+    """
+    return _law(GAUSSIAN, sigma=sigma)
+
+
+def uniform(sigma: Any) -> Law:
+    """Uniform on [−√3σ, √3σ]: Σ = √3σ/2.
+
+    >>> round(float(uniform(0.5).mean_abs(0.0)), 4)
+    0.433
+    """
+    return _law(UNIFORM, sigma=sigma)
+
+
+def rademacher(sigma: Any) -> Law:
+    """±σ with equal probability: E|g + ξ| = max(|g|, σ).
+
+    >>> float(rademacher(0.5).mean_abs(0.2))
+    0.5
+    """
+    return _law(RADEMACHER, sigma=sigma)
+
+
+def two_point(sigma: Any, tau: Any) -> Law:
+    """EX24's lower-bound law as printed: its probability p = (1 − w/τ)/2 follows the weight.
+
+    ξ = σ√((1−p)/p) with probability p, −σ√(p/(1−p)) otherwise: mean 0, variance σ².
+    """
+    return _law(TWO_POINT, sigma=sigma, tau=tau)
+
+
+def two_point_frozen(sigma: Any, p: Any) -> Law:
+    """EX24's lower-bound law with p held fixed, so that the noise is independent of the weight."""
+    return _law(TWO_POINT_FROZEN, sigma=sigma, p=p)

@@ -1,0 +1,164 @@
+"""Shared symbols, parameter domains and sources: one symbol, one meaning.
+
+Every formula of the package is written in the symbols of this module, every parameter is declared
+once with the set it may take its value from, and every statement names the page it was read on.
+
+The two papers clash in places.  What we write, and what they call it:
+
+=============================  ==========================  =====================================
+here                           RF25                        EX24
+=============================  ==========================  =====================================
+``q_up``, ``q_down``           q₊, q₋                      q₊, q₋
+F = (q₋ + q₊)/2                F                           F
+G = (q₋ − q₊)/2                G                           G
+R = G/F (penalty ratio)        R of Section 3.1            –
+Q = q₊q₋ (saturation product)  R from (61) on              1 − (w/τ)² (linear response)
+w⋄ (symmetric point)           W⋄                          w⋄
+learning rate of fast array    α                           β
+transfer rate                  β                           α
+σ                              per coordinate              total over coordinates, σ²/D each
+=============================  ==========================  =====================================
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sympy
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+
+def real(name: str) -> sympy.Symbol:
+    """A symbol for a real number.
+
+    >>> real("w_0").is_real
+    True
+    """
+    return sympy.Symbol(name, real=True)
+
+
+def positive(name: str) -> sympy.Symbol:
+    """A symbol for a positive number.
+
+    >>> positive("tau").is_positive
+    True
+    """
+    return sympy.Symbol(name, positive=True)
+
+
+w = real("w")
+"""The weight of one element."""
+g = real("g")
+"""The noise-free gradient of one element."""
+xi = real("xi")
+"""The gradient noise of one element."""
+d = real("d")
+"""The requested increment of one element."""
+m = sympy.Symbol("m", nonnegative=True)
+"""E|d|, the mean absolute increment of a pulse: left open by the mean drift."""
+sigma = positive("sigma")
+"""The standard deviation of a noise law, per coordinate."""
+Sigma = sympy.Symbol("Sigma", nonnegative=True)
+"""E|ξ|, the mean absolute noise of one coordinate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The real numbers between `low` and `high`; an infinite end is open.
+
+    >>> Interval(0, math.inf, open_low=True).contains(0.5)
+    True
+    >>> str(Interval(0, 1, open_high=True))
+    '[0, 1)'
+    """
+
+    low: float
+    high: float
+    open_low: bool = False
+    open_high: bool = False
+
+    def contains(self, values: ArrayLike) -> bool:
+        """Whether every one of `values` lies in the interval; NaN never does."""
+        array = np.asarray(values, dtype=float)
+        above = array > self.low if self.open_low else array >= self.low
+        below = array < self.high if self.open_high else array <= self.high
+        return bool(np.all(above & below & np.isfinite(array)))
+
+    def __str__(self) -> str:
+        left = "(" if self.open_low or math.isinf(self.low) else "["
+        right = ")" if self.open_high or math.isinf(self.high) else "]"
+        return f"{left}{_number(self.low)}, {_number(self.high)}{right}"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}".replace("inf", "∞")
+
+
+REALS = Interval(-math.inf, math.inf)
+POSITIVE = Interval(0.0, math.inf, open_low=True)
+NONNEGATIVE = Interval(0.0, math.inf)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named number: its symbol, the set it lives in, where it usually lies, what it means.
+
+    `typical` feeds the property tests; `default` is a number, the name of another parameter whose
+    value is taken, or None where the user has to choose.
+    """
+
+    name: str
+    symbol: sympy.Symbol
+    domain: Interval
+    typical: tuple[float, float]
+    meaning: str
+    default: float | str | None = None
+
+    def checked(self, value: ArrayLike, owner: str) -> float | np.ndarray:
+        """`value` as a float, or as an array of floats, if all of it lies in the domain.
+
+        Raises ValueError naming parameter, value and domain otherwise.
+        """
+        try:
+            array = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"{owner}: {self.name} = {value!r} is not a number or an array of numbers; "
+                f"give {self.name} in {self.domain}"
+            ) from None
+        if not self.domain.contains(array):
+            bad = array[~np.vectorize(self.domain.contains)(array)] if array.ndim else array
+            raise ValueError(
+                f"{owner}: {self.name} = {float(np.ravel(bad)[0]):g} is outside {self.domain}; "
+                f"{self.name} is {self.meaning}"
+            )
+        return float(array) if array.ndim == 0 else array
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a statement is printed.
+
+    >>> str(Source("RF25", "Theorem 5, p. 24"))
+    'RF25 Theorem 5, p. 24'
+    """
+
+    paper: str
+    locator: str
+
+    def __str__(self) -> str:
+        return f"{self.paper} {self.locator}"
+
+
+PAPERS = {
+    "RF25": "Analog In-memory Training on General Non-ideal Resistive Elements: "
+    "The Impact of Response Functions (arXiv 2502.06309v3)",
+    "EX24": "Towards Exact Gradient-based Training on Analog In-memory Computing "
+    "(arXiv 2406.12774v1)",
+}
+"""The papers a `Source` may name, with the version that its pages and numbers refer to."""

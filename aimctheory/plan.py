@@ -1,0 +1,135 @@
+"""What a run computes for one element in one step: recorded once, before any engine starts.
+
+A step that branches, or forgets a state, fails here, alike for every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aimctheory.device import Device
+from aimctheory.problem import Problem, update
+from aimctheory.trace import Names, Node, Ops, Trace, as_node, leaf_text, record, recording_ops, walk
+
+SLOPE = "objective_slope"
+"""The lane number that carries the gradient of an objective whose coordinates are coupled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a kernel is made of: the recorded update and where each of its inputs comes from.
+
+    Rows of a block's cells: the states; two per average (sum, sum of squares); two per array
+    (smallest and largest weight of the segment).
+    """
+
+    problem: Problem
+    update: Trace
+    query: Trace
+    states: tuple[str, ...]
+    averages: tuple[str, ...]
+    streams: tuple[tuple[str, str], ...]
+    scalars: tuple[str, ...]
+    lane_numbers: tuple[str, ...]
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The states that live on devices; they come first."""
+        return self.states[: len(self.problem.algorithm.arrays)]
+
+    @property
+    def first_extreme(self) -> int:
+        """The first row of the running extremes."""
+        return len(self.states) + 2 * len(self.averages)
+
+    @property
+    def cell_rows(self) -> int:
+        """Rows of a block's cells."""
+        return self.first_extreme + 2 * len(self.arrays)
+
+
+def plan(problem: Problem) -> Plan:
+    """Record one iteration of `problem`.
+
+    Raises ValueError where the step does what a step cannot (branch, return a state twice or not).
+    """
+    states = tuple(problem.algorithm.states)
+    state = Names("state", {name: Node("state", (), name) for name in states})
+    hyper = Names("hyper-parameter", _leaves("hyper", problem.hyper))
+    parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
+    numbers = {s: Names("number", _leaves(s, law.numbers)) for s, law in problem.laws.items()}
+    draws: dict[str, Node] = {}
+    per: dict[str, str] = {"gradient": "element"} if "gradient" in problem.laws else {}
+    bare = recording_ops(tuple(problem.algorithm.arrays), problem.algorithm.noises)
+
+    def raw(stream: str) -> Node:
+        return Node("input", (), f"raw_{stream}")
+
+    def draw(name: str, per_what: str = "element") -> Node:
+        bare.noise(name, per_what)
+        if name not in draws:
+            law = problem.laws.get(name)
+            draws[name] = as_node(0.0)
+            if law is not None:
+                per[name] = per_what
+                draws[name] = law.form.draw(raw(name), None, numbers[name], bare)
+        return draws[name]
+
+    ops = Ops(**{**_fields(bare), "noise": draw})
+
+    def slope(point: Node) -> Any:
+        if problem.objective.elementwise:
+            return problem.objective.gradient(point, parameters, ops)
+        return Node("input", (), SLOPE)
+
+    def iterate() -> dict[str, Any]:
+        new, averaged, _ = update(problem, state, slope, raw, hyper, numbers, ops)
+        if set(new) != set(states):
+            raise ValueError(
+                f"{problem.algorithm.id}: the step returns {', '.join(new)}; "
+                f"it must return every state once: {', '.join(states)}"
+            )
+        return {s: new[s] for s in states} | {f"average_{name}": v for name, v in averaged.items()}
+
+    watched = (update, problem.algorithm.step, problem.objective.gradient)
+    trace = record(iterate, watched=watched)
+    named = tuple((f"noise_{name}", node) for name, node in draws.items() if node.args)
+    trace = Trace(tuple(sorted(trace.lines + named, key=lambda x: x[1].serial)), trace.result)
+    query = record(problem.algorithm.query, state, hyper, ops)
+    used = inputs([*trace.result.values(), *query.result.values()])
+    used |= {f"{a}_{n}" for a, d in problem.devices.items() for n in device_numbers(d)}
+    values = problem.numbers
+    return Plan(
+        problem=problem,
+        update=trace,
+        query=query,
+        states=states,
+        averages=tuple(problem.averages),
+        streams=tuple((s, per[s]) for s in ("gradient", *problem.algorithm.noises) if s in per),
+        scalars=tuple(n for n in values if n in used and not np.ndim(values[n])),
+        lane_numbers=tuple(n for n in values if n in used and np.ndim(values[n]))
+        + (() if problem.objective.elementwise else (SLOPE,)),
+    )
+
+
+def _leaves(role: str, names: Iterable[str]) -> dict[str, Node]:
+    return {name: Node(role, (), name) for name in names}
+
+
+def _fields(ops: Ops) -> dict[str, Any]:
+    return {name: getattr(ops, name) for name in ops.__dataclass_fields__}
+
+
+def inputs(nodes: Iterable[Node]) -> set[str]:
+    """The text of every input below `nodes`."""
+    return {leaf_text(node) for node in walk(nodes) if not node.args and node.kind != "number"}
+
+
+def device_numbers(device: Device) -> list[str]:
+    """The numbers that the device's formulas read, in their declared order."""
+    used = inputs(device.trees)
+    return [name for name in device.numbers if name in used]

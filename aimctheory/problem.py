@@ -1,0 +1,176 @@
+"""One run's inputs, checked once and broadcast: what both engines start from.
+
+The only shape rule: every number (hyper-parameter, device, law, objective, start value) broadcasts
+by NumPy to (replicates, coordinates); a scalar, (D,), (R, 1) or (R, D).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimctheory.algorithms.record import Algorithm
+from aimctheory.device import Device
+from aimctheory.laws import Law
+from aimctheory.objectives.record import Objective
+from aimctheory.trace import Names, Ops
+
+Average = Callable[[Any, Any, Any, Ops], Any]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem:
+    """What is simulated: records, settled numbers and start values (R, D), all checked."""
+
+    algorithm: Algorithm
+    devices: Mapping[str, Device]
+    objective: Objective
+    laws: Mapping[str, Law]
+    hyper: Mapping[str, Any]
+    start: Mapping[str, NDArray[np.float64]]
+    averages: Mapping[str, Average]
+    replicates: int
+    coordinates: int
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Every number of the run under the name it has in a kernel."""
+        values: dict[str, Any] = {f"hyper_{name}": v for name, v in self.hyper.items()}
+        values |= {f"objective_{name}": v for name, v in self.objective.numbers.items()}
+        for stream, law in self.laws.items():
+            values |= {f"{stream}_{name}": v for name, v in law.numbers.items()}
+        for array, device in self.devices.items():
+            values |= {f"{array}_{name}": v for name, v in device.numbers.items()}
+        rows, columns = self.objective.shape
+        place = np.arange(rows * columns, dtype=float)
+        values |= {"row": place // columns, "column": place % columns}
+        values |= {"rows": float(rows), "columns": float(columns)}
+        return values
+
+    def bounds(self, array: str) -> tuple[Any, Any]:
+        """The dynamic range of an array's devices."""
+        return self.devices[array].dynamic_range
+
+    def stream_coordinates(self, per: str) -> NDArray[np.uint32]:
+        """The coordinate word of each of the D elements: its own, its row's or its column's."""
+        place = np.arange(self.coordinates, dtype=np.uint32)
+        columns = np.uint32(self.objective.shape[1])
+        return {"element": place, "row": place // columns, "column": place % columns}[per]
+
+
+def update(
+    problem: Problem, state: Names, slope: Callable[[Any], Any], raw: Callable[[str], Any], hyper: Names,
+    law_numbers: Mapping[str, Names], ops: Ops,
+) -> tuple[dict[str, Any], dict[str, Any], Any]:  # fmt: skip
+    """One iteration of one element in any reading: new states, averages, the query point.
+
+    The gradient is complete when the step sees it: the objective's at the query point, sampling
+    noise included, plus the law of stream "gradient".
+    """
+    point = problem.algorithm.query(state, hyper, ops)
+    gradient = slope(point)
+    if "gradient" in problem.laws:
+        law = problem.laws["gradient"].form
+        gradient = gradient + law.draw(raw("gradient"), point, law_numbers["gradient"], ops)
+    new = problem.algorithm.step(state, hyper, gradient, ops)
+    averaged = {name: f(state, hyper, gradient, ops) for name, f in problem.averages.items()}
+    return new, averaged, point
+
+
+def pose(
+    algorithm: Algorithm, device: Device | Mapping[str, Device], objective: Objective, *,
+    hyper: Mapping[str, Any], noise: Law | Mapping[str, Law] | None, start: Mapping[str, Any] | None,
+    replicates: int, averages: Mapping[str, Average] | None,
+) -> Problem:  # fmt: skip
+    """The checked problem; every mistake is a ValueError of one sentence."""
+    if not isinstance(replicates, int | np.integer) or replicates < 1:
+        raise ValueError(f"replicates = {replicates!r} is not a positive integer")
+    problem = Problem(
+        algorithm=algorithm,
+        devices=_devices(algorithm, device),
+        objective=objective,
+        laws=_laws(algorithm, noise),
+        hyper=algorithm.settle(hyper),
+        start={},
+        averages=dict(averages or {}),
+        replicates=int(replicates),
+        coordinates=objective.coordinates,
+    )
+    shape = (problem.replicates, problem.coordinates)
+    for name, value in problem.numbers.items():
+        _fits(name, value, shape)
+    object.__setattr__(problem, "start", _start(problem, start or {}, shape))
+    return problem
+
+
+def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    try:
+        return np.broadcast_to(np.asarray(value, dtype=float), shape)
+    except ValueError:
+        raise ValueError(
+            f"{name} has shape {np.shape(value)}, which does not broadcast to (replicates, coordinates) "
+            f"= {shape}; give a scalar, ({shape[1]},), ({shape[0]}, 1) or {shape}"
+        ) from None
+
+
+def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dict[str, Device]:
+    arrays = list(algorithm.arrays)
+    given = {name: device for name in arrays} if isinstance(device, Device) else dict(device or {})
+    for name in given:
+        if name not in arrays:
+            raise ValueError(
+                f"{algorithm.id} has no array {name!r}; it has: {', '.join(arrays) or 'none'}"
+            )
+    for name in arrays:
+        if not isinstance(given.get(name), Device):
+            raise ValueError(
+                f"array {name!r} of {algorithm.id} has no device (got {given.get(name)!r}); pass one "
+                f"Device for all arrays, or a Device for each of: {', '.join(arrays)}"
+            )
+    return {name: given[name] for name in arrays}
+
+
+def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[str, Law]:
+    given = {"gradient": noise} if isinstance(noise, Law) else dict(noise or {})
+    streams = ("gradient", *algorithm.noises)
+    for stream, law in given.items():
+        if stream not in streams:
+            raise ValueError(
+                f"{algorithm.id} has no noise stream {stream!r}; it has: {', '.join(streams)}"
+            )
+        if not isinstance(law, Law):
+            raise ValueError(f"noise of stream {stream!r} is {law!r}; pass a law such as gaussian(0.5)")
+        if stream != "gradient" and law.form.state_dependent:
+            raise ValueError(
+                f"the law {law.form.id} depends on the query point, which only stream 'gradient' has, "
+                f"not {stream!r}"
+            )
+    return given
+
+
+def _start(
+    problem: Problem, given: Mapping[str, Any], shape: tuple[int, int]
+) -> dict[str, NDArray[np.float64]]:
+    states = problem.algorithm.states
+    for name in given:
+        if name not in states:
+            raise ValueError(
+                f"{problem.algorithm.id} has no state {name!r}; it has: {', '.join(states)}"
+            )
+    start = {name: _fits(f"start {name}", given.get(name, v), shape) for name, v in states.items()}
+    for name, values in start.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"start {name} = {given[name]} is not finite; give real numbers")
+    for name in problem.algorithm.arrays:
+        low, high = problem.bounds(name)
+        outside = (start[name] < low) | (start[name] > high)
+        if outside.any():
+            raise ValueError(
+                f"start {name} = {start[name][outside][0]:g} is outside the dynamic range "
+                f"[{np.max(low):g}, {np.min(high):g}] of its device; start inside it"
+            )
+    return start

@@ -1,0 +1,372 @@
+"""A response function in symbols, and the theory that follows from the formula alone.
+
+A cell asked for an increment d moves by d·q₊(w) upwards and d·q₋(w) downwards.  From the pair
+
+    F = (q₋ + q₊)/2,   G = (q₋ − q₊)/2,   R = G/F,   Q = q₊q₋,   R_c(w) = ∫ R from w⋄ to w,
+
+with w⋄ the symmetric point, q₊(w⋄) = q₋(w⋄).  Numbers come in when a `Response` is called: that
+gives a `Device`.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy
+from sympy.integrals.rationaltools import ratint
+
+from aimctheory.notation import POSITIVE, REALS, Parameter, Source, w
+from aimctheory.symbolic import lower
+from aimctheory.trace import Node, evaluate
+
+if TYPE_CHECKING:
+    from aimctheory.device import Device
+
+EVERYWHERE = (-sympy.oo, sympy.oo)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The pair q₊, q₋ as SymPy expressions in `notation.w`; calling it with numbers makes a Device.
+
+    A decimal in a formula means the rational it says (0.3 is 3/10).  `parameters` are by default
+    the free symbols of the formulas with their assumptions.  `dynamic_range` (where q₋ and q₊
+    vanish) and `closed_penalty` (a formula, or a function without arguments that returns it) are
+    found from the formulas when they are not given; give them where SymPy cannot.
+
+    Raises ValueError for a formula outside the grammar, naming what is not allowed, and for a pair
+    that is nowhere positive together.
+
+    >>> import sympy
+    >>> from aimctheory.notation import positive, w
+    >>> tau = positive("tau")
+    >>> cell = Response(up=1 - w / tau, down=1 + w / tau)
+    >>> cell.ratio, cell.penalty(), cell.symmetric_point()
+    (w/tau, w**2/(2*tau), 0)
+    """
+
+    up: sympy.Expr
+    down: sympy.Expr
+    parameters: tuple[Parameter, ...] = field(default=(), kw_only=True)
+    dynamic_range: tuple[sympy.Expr, sympy.Expr] = field(default=EVERYWHERE, kw_only=True)
+    closed_penalty: sympy.Expr | Callable[[], sympy.Expr] | None = field(default=None, kw_only=True)
+    id: str = field(default="response", kw_only=True)
+    title: str = field(default="", kw_only=True)
+    source: Source | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        put = functools.partial(object.__setattr__, self)
+        put("up", _exact(self.up, f"{self.id}: q_up"))
+        put("down", _exact(self.down, f"{self.id}: q_down"))
+        put("title", self.title or self.id)
+        symbols = sorted((self.up.free_symbols | self.down.free_symbols) - {w}, key=str)
+        put("parameters", self.parameters or tuple(_parameter(s) for s in symbols))
+        _check_symbols(self, symbols)
+        trees = tuple(_tree(self, name) for name in ("up", "down"))
+        low, high = (_exact(end, f"{self.id}: dynamic_range") for end in self.dynamic_range)
+        put("dynamic_range", (low, high))
+        if (low, high) == EVERYWHERE:
+            put("dynamic_range", _saturation_points(self, trees))
+
+    @property
+    def mean_response(self) -> sympy.Expr:
+        """F = (q₋ + q₊)/2, RF25 (4)."""
+        return _tidy((self.down + self.up) / 2, self)
+
+    @property
+    def asymmetry(self) -> sympy.Expr:
+        """G = (q₋ − q₊)/2, positive where the cell moves down more easily, RF25 (4)."""
+        return _tidy((self.down - self.up) / 2, self)
+
+    @property
+    def ratio(self) -> sympy.Expr:
+        """R = G/F, the slope of the implicit penalty, RF25 Section 3.1."""
+        return _ratio(self)
+
+    @property
+    def saturation_product(self) -> sympy.Expr:
+        """Q = q₊q₋ = F² − G², zero where the cell saturates, RF25 (61)."""
+        return _tidy(self.up * self.down, self)
+
+    def symmetric_points(self) -> tuple[sympy.Expr, ...]:
+        """The w with q₊(w) = q₋(w) inside the dynamic range that have a closed form."""
+        return _symmetric_points(self)
+
+    def symmetric_point(self) -> sympy.Expr:
+        """The symmetric point w⋄ in closed form.
+
+        Raises ValueError unless exactly one is known.
+        """
+        points = self.symmetric_points()
+        if _gap(self) == 0:
+            raise ValueError(
+                f"{self.id}: every weight is symmetric (q_up = q_down = {self.up}); "
+                "this needs a response with exactly one symmetric point"
+            )
+        if len(points) != 1:
+            raise ValueError(
+                f"{self.id}: {len(points)} symmetric points in closed form {list(points)}, one is "
+                "needed; call the response with numbers and ask the device for symmetric_points()"
+            )
+        return points[0]
+
+    def penalty(self) -> sympy.Expr | None:
+        """R_c with dR_c/dw = R and R_c(w⋄) = 0, or None without a closed form, RF25 (42)."""
+        return _penalty(self)
+
+    def substituted(self, values: dict[sympy.Symbol, sympy.Expr]) -> Response:
+        """The same response with some parameters fixed."""
+        closed = self.closed_penalty
+        if closed is not None:
+            closed = (closed() if callable(closed) else closed).subs(values)
+            # a Piecewise over the parameters has no branch left where no closed form is known
+            closed = None if closed.has(sympy.nan, sympy.zoo) else closed
+        low, high = self.dynamic_range
+        return Response(
+            self.up.subs(values),
+            self.down.subs(values),
+            parameters=tuple(p for p in self.parameters if p.symbol not in values),
+            dynamic_range=(low.subs(values), high.subs(values)),
+            closed_penalty=closed,
+            id=self.id,
+            title=self.title,
+            source=self.source,
+        )
+
+    def __call__(self, **numbers: Any) -> Device:
+        """The device with these numbers: scalars, or arrays for device-to-device variation.
+
+        Raises ValueError for a missing, unknown or forbidden number.
+        """
+        from aimctheory.device import Device
+
+        return Device(self, numbers)
+
+
+# ---- reading the formulas --------------------------------------------------------------------
+
+
+def _exact(formula: Any, name: str) -> sympy.Expr:
+    """`formula` with its decimals as the rationals they say."""
+    try:
+        expression = sympy.sympify(formula)
+        decimals = expression.atoms(sympy.Float)
+        return expression.xreplace({x: sympy.Rational(repr(float(x))) for x in decimals})
+    except (sympy.SympifyError, AttributeError, TypeError):
+        raise ValueError(
+            f"{name} = {formula!r} is not a formula; write a SymPy expression in aimctheory.w"
+        ) from None
+
+
+def _parameter(symbol: sympy.Symbol) -> Parameter:
+    domain = POSITIVE if symbol.is_positive else REALS
+    typical = (0.5, 2.0) if symbol.is_positive else (-0.5, 0.5)
+    return Parameter(symbol.name, symbol, domain, typical, f"the parameter {symbol.name}")
+
+
+def _check_symbols(response: Response, symbols: list[sympy.Symbol]) -> None:
+    declared = {p.symbol for p in response.parameters}
+    for symbol in symbols:
+        if symbol.name == w.name:
+            raise ValueError(
+                f"{response.id}: the formulas contain a symbol w that is not aimctheory.w; "
+                "write the weight with aimctheory.w, which is declared real"
+            )
+        if symbol not in declared:
+            known = ", ".join(p.name for p in response.parameters)
+            raise ValueError(
+                f"{response.id}: the symbol {symbol} is not among the parameters {known}; declare "
+                "it (with the same assumptions: a positive symbol is not a real one of that name)"
+            )
+
+
+def _tree(response: Response, side: str) -> Node:
+    formula = getattr(response, side)
+    leaves = {s: Node("input", (), s.name) for s in formula.free_symbols}
+    try:
+        return lower(formula, leaves)
+    except ValueError as error:
+        raise ValueError(f"{response.id}: q_{side} = {formula}: {error}") from None
+
+
+def _typical(response: Response) -> dict[sympy.Symbol, sympy.Expr]:
+    """One number per parameter, inside its typical range and at no special place of it."""
+    return {
+        p.symbol: sympy.Float(p.typical[0] + 0.37 * (p.typical[1] - p.typical[0]))
+        for p in response.parameters
+    }
+
+
+def _number(formula: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> float:
+    """`formula` at `numbers`, NaN where it is not real."""
+    value = complex(formula.subs(numbers))
+    return value.real if abs(value.imag) <= 1e-12 * abs(value) else float("nan")
+
+
+def _saturation_points(
+    response: Response, trees: tuple[Node, ...]
+) -> tuple[sympy.Expr, sympy.Expr]:
+    """The zeros of q₋ and q₊ between which both responses are positive; RF25 Definition 1.
+
+    Of several such pairs the widest is taken, judged at one typical set of numbers.
+    """
+    numbers = _typical(response)
+    values = {s.name: float(v) for s, v in numbers.items()}
+    lows, highs = (_located(q, numbers) for q in (response.down, response.up))
+    far = 16 + 2 * max(map(abs, (*lows.values(), *highs.values())), default=0.0)
+    lows[-sympy.oo], highs[sympy.oo] = -far, far
+    best: tuple[float, sympy.Expr, sympy.Expr] | None = None
+    for (low, a), (high, b) in itertools.product(lows.items(), highs.items()):
+        inside = a + (b - a) * np.arange(1, 40) / 40
+        wider = a < b and (best is None or b - a > best[0])
+        if wider and _all_positive(trees, {**values, "w": inside}):
+            best = (b - a, low, high)
+    if best is None:
+        tried = ", ".join(f"{name} = {value:g}" for name, value in values.items())
+        raise ValueError(
+            f"{response.id}: q_up = {response.up} and q_down = {response.down} are positive "
+            f"together on no interval between their zeros{f' (tried {tried})' if tried else ''}; "
+            "declare widths as positive symbols, or give dynamic_range=(low, high)"
+        )
+    return best[1], best[2]
+
+
+def _located(
+    formula: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]
+) -> dict[sympy.Expr, float]:
+    """The zeros of `formula` and where they lie for these numbers."""
+    places = {zero: _number(zero, numbers) for zero in _zeros(formula)}
+    return {zero: place for zero, place in places.items() if np.isfinite(place)}
+
+
+def _all_positive(trees: tuple[Node, ...], values: dict[str, Any]) -> bool:
+    with np.errstate(all="ignore"):
+        return all(np.all(evaluate(tree, lambda leaf: values[leaf.label]) > 0) for tree in trees)
+
+
+def _zeros(formula: sympy.Expr) -> Iterator[sympy.Expr]:
+    """The real zeros in w that have a short closed form, factor by factor."""
+    for factor in sympy.Mul.make_args(formula):
+        base, exponent = factor.as_base_exp()
+        if not base.has(w) or exponent.is_negative:
+            continue
+        numerator = sympy.numer(sympy.together(base)).as_poly(w)
+        if numerator is None:
+            yield from _solutions(base)
+        else:
+            for part, _ in numerator.factor_list()[1]:
+                roots = sympy.roots(part, cubics=False, quartics=False)
+                yield from (root for root in roots if root.is_real is not False)
+
+
+def _solutions(formula: sympy.Expr) -> list[sympy.Expr]:
+    try:
+        return [root for root in sympy.solve(formula, w) if root.is_real is not False]
+    except NotImplementedError:
+        return []
+
+
+# ---- what follows from them ------------------------------------------------------------------
+
+
+@functools.cache
+def _tidy(expression: sympy.Expr, response: Response) -> sympy.Expr:
+    """The shortest of a few equal forms, powers of w − w⋄ among them."""
+    forms = [expression, sympy.expand(expression)]
+    if expression.is_rational_function(w):
+        forms.append(sympy.factor(expression))
+        forms += [_centred(sympy.expand(_shifted(expression, c)), c) for c in _centre(response)]
+    else:
+        forms.append(sympy.together(expression))
+    return min(forms, key=sympy.count_ops)
+
+
+_y = sympy.Dummy("y", real=True)
+
+
+def _centre(response: Response) -> tuple[sympy.Expr, ...]:
+    points = response.symmetric_points()
+    return points if len(points) == 1 and points[0] != 0 else ()
+
+
+def _shifted(expression: sympy.Expr, centre: sympy.Expr) -> sympy.Expr:
+    return expression.subs(w, _y + centre)
+
+
+def _centred(expression: sympy.Expr, centre: sympy.Expr) -> sympy.Expr:
+    """An expression in the distance y from `centre` as one in w, like powers of y collected."""
+    return sympy.collect(expression, _y).subs(_y, w - centre)
+
+
+@functools.cache
+def _ratio(response: Response) -> sympy.Expr:
+    """G/F in lowest terms, its denominator positive."""
+    quotient = (response.down - response.up) / (response.down + response.up)
+    if not quotient.is_rational_function(w):
+        return sympy.together(quotient)
+    forms, numbers = [], _typical(response)
+    for centre in (sympy.S.Zero, *_centre(response)):
+        above, below = sympy.fraction(sympy.cancel(_shifted(quotient, centre)))
+        if _number(below.subs(_y, _middle(response) - centre), numbers) < 0:
+            above, below = sympy.expand(-above), sympy.expand(-below)
+        forms.append(_centred(above, centre) / _centred(below, centre))
+    return min(forms, key=sympy.count_ops)
+
+
+def _middle(response: Response) -> sympy.Expr:
+    low, high = response.dynamic_range
+    return (low + high) / 2 if low.is_finite and high.is_finite else sympy.S.Zero
+
+
+@functools.cache
+def _gap(response: Response) -> sympy.Expr:
+    """q₋ − q₊, structurally zero where the two are the same."""
+    return sympy.expand(response.down - response.up)
+
+
+@functools.cache
+def _symmetric_points(response: Response) -> tuple[sympy.Expr, ...]:
+    gap, (low, high) = _gap(response), response.dynamic_range
+    if gap == 0:
+        return ()
+    numbers = _typical(response)
+    if gap.is_rational_function(w):
+        found = list(_zeros(sympy.together(gap)))
+    else:
+        shifts = [p.symbol for p in response.parameters if not p.symbol.is_positive]
+        found = [c for c in (_middle(response), *shifts) if _vanishes(gap.subs(w, c), numbers)]
+    a, b = _number(low, numbers), _number(high, numbers)
+    return tuple(dict.fromkeys(point for point in found if a < _number(point, numbers) < b))
+
+
+def _vanishes(value: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> bool:
+    # simplify is slow: ask it only where the number allows a zero
+    return value == 0 or (abs(_number(value, numbers)) < 1e-9 and sympy.simplify(value) == 0)
+
+
+@functools.cache
+def _penalty(response: Response) -> sympy.Expr | None:
+    """The declared closed form, else ∫R by SymPy where R is rational in w.
+
+    The logarithms of an integral are written relative to w⋄, which keeps them real around it.
+    """
+    if response.closed_penalty is not None:
+        closed = response.closed_penalty
+        return closed() if callable(closed) else closed
+    if _gap(response) == 0:
+        return sympy.S.Zero
+    points = response.symmetric_points()
+    if len(points) != 1 or not response.ratio.is_rational_function(w):
+        return None
+    integral = ratint(sympy.cancel(_shifted(response.ratio, points[0])), _y, real=True)
+    if integral.has(sympy.Integral, sympy.RootSum):
+        return None
+    relative = integral.replace(
+        sympy.log, lambda a: sympy.log(sympy.expand(sympy.cancel(a / a.subs(_y, 0))))
+    )
+    return (relative - relative.subs(_y, 0)).subs(_y, w - points[0])

@@ -1,0 +1,117 @@
+"""What a simulation gives back: trajectories, averages, outcomes, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimctheory.statistics import Estimate, batch_mean, replicate_mean
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMeans:
+    """Mean and variance of a traced function over consecutive batches of steps.
+
+    Batch b covers steps ``edges[b]`` … ``edges[b + 1] - 1``; both arrays are (R, batches, D).
+    """
+
+    edges: NDArray[np.int64]
+    mean: Array
+    variance: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """For each replicate, the first step at which it left the dynamic range, or broke (−1: never).
+
+    Leaving is flagged and the run goes on; a replicate that is no longer finite stops there.
+    """
+
+    left: NDArray[np.int64]
+    broke: NDArray[np.int64]
+
+    def __str__(self) -> str:
+        total, left, broke = self.left.size, int((self.left >= 0).sum()), int((self.broke >= 0).sum())
+        noun = "replicate" if total == 1 else "replicates"
+        if not left and not broke:
+            return f"{total} {noun} finished inside the dynamic range"
+        parts = [f"{total - max(left, broke)} of {total} {noun} finished inside the dynamic range"]
+        if left:
+            first = int(self.left[self.left >= 0].min())
+            parts.append(f"{left} left it (first at step {first}) and went on")
+        if broke:
+            first = int(self.broke[self.broke >= 0].min())
+            parts.append(f"{broke} became non-finite (first at step {first}) and stopped there")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A finished simulation.
+
+    `states` maps each state to its trajectory (replicate, record, coordinate) at `steps`, step 0
+    included; `readout` is the algorithm's weight in the same shape; `averages` holds batch means of
+    the traced functions asked for.  Where a replicate stopped, later records are NaN.
+    """
+
+    steps: NDArray[np.int64]
+    states: Mapping[str, Array]
+    readout: Array
+    averages: Mapping[str, BatchMeans]
+    outcomes: Outcomes
+    provenance: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        what = self.provenance
+        return (
+            f"{what['algorithm']} on {what['device']}, {what['steps']} steps: {self.outcomes}."
+        )
+
+    def samples(self, name: str, after: int = 0) -> Array:
+        """Time averages of a state, average or "readout" over steps ≥ `after`, one per replicate.
+
+        (R, D).  An average of that name is taken before a recorded state: it saw every step.
+        """
+        if name in self.averages:
+            batches = self.averages[name]
+            kept = batches.edges[:-1] >= after
+            if kept.any():
+                lengths = np.diff(batches.edges)[kept]
+                return np.asarray(np.average(batches.mean[:, kept], axis=1, weights=lengths))
+        else:
+            kept = self.steps >= after
+            values = self._trajectory(name)
+            if kept.any():
+                return np.asarray(values[:, kept].mean(axis=1))
+        raise ValueError(f"nothing of {name!r} lies after step {after}; the run has {self.provenance['steps']} steps")
+
+    def mean(self, name: str, after: int = 0) -> Estimate:
+        """The stationary mean of a state, average or "readout" over steps ≥ `after`.
+
+        With several replicates their time averages are independent samples; a single one is
+        split into batches.  A single coordinate gives a scalar estimate.
+        """
+        samples = self.samples(name, after)
+        samples = samples[np.isfinite(samples).all(axis=1)]
+        if samples.shape[0] > 1:
+            return replicate_mean(samples[:, 0] if samples.shape[1] == 1 else samples)
+        if name in self.averages:
+            batches = self.averages[name]
+            series = batches.mean[0, batches.edges[:-1] >= after]
+        else:
+            series = self._trajectory(name)[0, self.steps >= after]
+        return batch_mean(series[:, 0] if series.shape[1] == 1 else series)
+
+    def _trajectory(self, name: str) -> Array:
+        if name == "readout":
+            return self.readout
+        if name not in self.states:
+            known = ", ".join([*self.averages, *self.states, "readout"])
+            raise ValueError(f"there is no {name!r} in this run; it has: {known}")
+        return self.states[name]

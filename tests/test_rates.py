@@ -1,0 +1,85 @@
+"""Slopes are read where they have settled, and nowhere else."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from aimctheory.rates import limit_slope
+
+HALVES = 2.0 ** -np.arange(9)
+
+
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.0])
+@pytest.mark.parametrize("correction", [-0.7, 0.0, 2.0])
+def test_the_limit_of_the_slopes_lies_in_its_interval(order, correction):
+    x = 0.2 * HALVES
+    found = limit_slope(x, x**order * (1 + correction * x))
+    assert found.low - 1e-12 <= order <= found.high + 1e-12
+    assert found.high - found.low < 0.1
+
+
+def test_only_the_smallest_decade_counts():
+    # Far away the slope is 2, near 1: a fit over all points would say about 1.6.
+    x = 10.0 ** -np.linspace(0, 4, 17)
+    found = limit_slope(x, 1e-2 * x + x**2)
+    assert 0.95 < found.low <= found.high < 1.05
+    assert len(found.slopes) == 4
+
+
+def test_falling_slopes_bound_the_limit_from_above_only():
+    # The local slopes fall 2.05, 1.56, 1.19, 1.05, as for a printed formula of first order.
+    error = np.exp(-np.log(2) * np.cumsum([0, 2.05, 1.56, 1.19, 1.05]))
+    found = limit_slope(HALVES[:5], error)
+    assert (found.low, round(found.high, 2)) == (-math.inf, 1.05)
+
+
+def test_rising_slopes_bound_the_limit_from_below_only():
+    error = np.exp(-np.log(2) * np.cumsum([0, 1.0, 1.3, 1.7]))
+    found = limit_slope(HALVES[:4], error)
+    assert (round(found.low, 2), found.high) == (1.7, math.inf)
+
+
+def test_slopes_that_fall_ever_faster_are_not_settled():
+    error = np.exp(-np.log(2) * np.cumsum([0, 2.00, 1.99, 1.95]))
+    assert limit_slope(HALVES[:4], error).low == -math.inf
+
+
+def test_slopes_moving_to_and_fro_say_nothing():
+    error = np.exp(-np.log(2) * np.cumsum([0, 1.8, 2.2, 1.9, 2.1]))
+    found = limit_slope(HALVES[:5], error)
+    assert (found.low, found.high) == (-math.inf, math.inf)
+
+
+def test_points_below_rounding_are_left_out():
+    x = 0.2 * 2.0 ** -np.arange(16)
+    rounding = 1e-13 * np.random.default_rng(6).uniform(-1, 1, 16)
+    found = limit_slope(x, x**4 + rounding, floor=1e-13)
+    assert found.low < 4 < found.high
+    assert found.high - found.low < 0.1
+    assert limit_slope(x, x**4 + rounding) is None or not math.isfinite(
+        limit_slope(x, x**4 + rounding).low
+    )
+
+
+def test_half_widths_widen_the_interval():
+    error = HALVES**1.0
+    wide = limit_slope(HALVES, error, half_width=0.02 * error)
+    assert wide.low < 0.9 < 1.1 < wide.high
+
+
+def test_errors_lost_in_their_half_widths_have_no_slope():
+    assert limit_slope(HALVES, HALVES, half_width=2.0) is None
+
+
+def test_the_order_of_the_points_does_not_matter():
+    error = HALVES + HALVES**2
+    assert limit_slope(HALVES[::-1], error[::-1]) == limit_slope(HALVES, error)
+
+
+@pytest.mark.parametrize("x", [[1.0, 1.0, 2.0], [1.0, -1.0, 2.0], [[1.0, 2.0, 3.0]], 1.0])
+def test_a_rate_needs_distinct_positive_distances(x):
+    with pytest.raises(ValueError, match="distinct positive numbers"):
+        limit_slope(x, np.ones_like(x))

@@ -1,0 +1,231 @@
+"""Intervals cover, tests reject what they should, and each scale picks its own.
+
+Seeds are fixed.  A test that counts misses states the rate at which a right program would fail it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from aimctheory.scale import DEFAULT, FULL, QUICK, Scale
+from aimctheory.statistics import (
+    Estimate,
+    Margin,
+    batch_mean,
+    bound,
+    equivalence,
+    local_slopes,
+    replicate_mean,
+    slope,
+)
+
+HALVES = 2.0 ** -np.arange(9)
+
+
+def misses(found: Estimate, truth: float) -> int:
+    return int(np.sum(np.abs(np.asarray(found.value) - truth) > found.half_width))
+
+
+def binomial_range(trials: int, rate: float, false_alarm: float = 1e-6) -> tuple[float, float]:
+    law = stats.binom(trials, rate)
+    return float(law.ppf(false_alarm / 2)), float(law.isf(false_alarm / 2))
+
+
+# -- estimates ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width", "text"),
+    [
+        (-0.07021, 0.00041, "-0.0702 ± 0.0004"),
+        (0.3, 0.00012, "0.30000 ± 0.00012"),
+        (12345.6, 200.0, "12300 ± 200"),
+        (1.2e-7, 3e-9, "(1.20 ± 0.03)e-07"),
+        (1e9, 2e7, "(1.00 ± 0.02)e+09"),
+        (0.0, 0.5, "0.0 ± 0.5"),
+        (5.0, 0.0, "5 ± 0"),
+        (math.nan, 1.0, "nan ± 1"),
+    ],
+)
+def test_an_estimate_prints_the_digits_it_knows(value, half_width, text):
+    assert str(Estimate(value, half_width)) == text
+
+
+def test_a_long_estimate_prints_its_ends():
+    text = str(Estimate(np.arange(10.0), np.full(10, 0.5)))
+    assert text == "[0.0 ± 0.5, 1.0 ± 0.5, 2.0 ± 0.5, …, 8.0 ± 0.5, 9.0 ± 0.5]"
+
+
+def test_constants_shift_and_scale_an_estimate():
+    given = Estimate(2.0, 0.5, level=1e-3, n=7, method="m")
+    moved = 1 - 2 * (given + 1) / 4
+    assert (moved.value, moved.half_width) == (-0.5, 0.25)
+    assert (moved.level, moved.n, moved.method) == (1e-3, 7, "m")
+
+
+def test_numpy_on_the_left_gives_an_estimate():
+    moved = np.ones(2) - Estimate(0.25, 0.5)
+    assert isinstance(moved, Estimate)
+    np.testing.assert_array_equal(moved.high, [1.25, 1.25])
+
+
+# -- means ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("replicates", [3, 20])
+def test_the_replicate_interval_misses_at_its_level(replicates):
+    # False-alarm rate 1e-6: the number of misses lies in the central binomial range.
+    samples = np.random.default_rng(1).normal(0.3, 2.0, (replicates, 40_000))
+    low, high = binomial_range(40_000, 0.05)
+    assert low <= misses(replicate_mean(samples, level=0.05), 0.3) <= high
+
+
+def test_the_default_level_is_one_in_a_million():
+    # 40 000 intervals: a right program fails with probability 0.04.
+    samples = np.random.default_rng(2).normal(0.0, 1.0, (20, 40_000))
+    found = replicate_mean(samples)
+    assert found.level == 1e-6
+    assert misses(found, 0.0) == 0
+
+
+def test_the_replicate_interval_is_students():
+    samples = np.random.default_rng(3).normal(size=12)
+    width = stats.t.isf(5e-7, 11) * samples.std(ddof=1) / math.sqrt(12)
+    assert replicate_mean(samples).half_width == pytest.approx(width, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        ([1.0], "at least 2 replicates, not 1"),
+        (3.0, "at least 2 replicates, not 0"),
+        ([[1.0, 2.0], [1.0, math.nan]], r"entry \(1, 1\) is nan"),
+    ],
+)
+def test_bad_samples_are_named(samples, message):
+    with pytest.raises(ValueError, match=message):
+        replicate_mean(samples)
+
+
+def test_a_bad_level_is_named():
+    with pytest.raises(ValueError, match=r"level = 1\.5 is outside \(0, 1\)"):
+        replicate_mean([1.0, 2.0], level=1.5)
+
+
+def autoregressive(memory: float, steps: int, chains: int) -> np.ndarray:
+    noise = np.random.default_rng(4).normal(size=(steps, chains))
+    chain = np.zeros((steps, chains))
+    for k in range(1, steps):
+        chain[k] = memory * chain[k - 1] + noise[k]
+    return chain
+
+
+def test_batch_means_cover_a_correlated_chain():
+    # Chance of a false alarm 1e-6 at the level itself; memory of 5 steps against batches of 250
+    # costs a few per cent of width, for which the rate is allowed to be 0.06 in place of 0.05.
+    chains = autoregressive(0.8, 4_000, 2_000)
+    found = misses(batch_mean(chains, batches=16, level=0.05), 0.0)
+    assert binomial_range(2_000, 0.05)[0] <= found <= binomial_range(2_000, 0.06)[1]
+
+
+def test_counting_correlated_samples_as_independent_misses_far_too_often():
+    chains = autoregressive(0.8, 4_000, 500)
+    assert misses(replicate_mean(chains, level=0.05), 0.0) > 200
+
+
+def test_batches_shorter_than_the_memory_warn():
+    chain = autoregressive(0.999, 2_000, 1)[:, 0]
+    with pytest.warns(UserWarning, match="neighbouring batches of 31 samples are correlated"):
+        batch_mean(chain, batches=64)
+
+
+def test_fewer_samples_than_batches_are_refused():
+    with pytest.raises(ValueError, match="at least 64 samples"):
+        batch_mean(np.zeros(10))
+
+
+# -- slopes ---------------------------------------------------------------------------------------
+
+
+def test_local_slopes_of_a_power_are_its_exponent():
+    np.testing.assert_allclose(local_slopes(HALVES, 3 * HALVES**1.5), 1.5, rtol=1e-12)
+
+
+def test_a_slope_needs_positive_errors():
+    with pytest.raises(ValueError, match="positive numbers"):
+        local_slopes([1.0, 2.0], [1.0, 0.0])
+
+
+def test_the_jackknife_slope_covers():
+    # 300 intervals at 1 %: the number of misses lies in the binomial range of false-alarm 1e-6.
+    rng = np.random.default_rng(5)
+    x = np.array([0.01, 0.02, 0.04, 0.08])
+    found = [
+        slope(x, np.sqrt(x) * (1 + rng.normal(0, 0.5, (40, 4))), level=0.01) for _ in range(300)
+    ]
+    assert sum(misses(f, 0.5) for f in found) <= binomial_range(300, 0.01)[1]
+
+
+def test_a_slope_through_zero_is_refused():
+    samples = np.array([[1.0, 0.1], [1.0, -0.1], [1.0, 0.01]])
+    with pytest.raises(ValueError, match="not told apart from zero"):
+        slope([1.0, 2.0], samples)
+
+
+# -- margins --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("difference", "half_width", "state"),
+    [
+        (0.05, 0.0, "holds"),
+        (-0.05, 0.04, "holds"),
+        (0.05, 0.06, "undecided"),
+        (0.15, 0.06, "undecided"),
+        (-0.2, 0.05, "fails"),
+        (0.1, 0.0, "holds"),
+    ],
+)
+def test_equivalence_is_two_one_sided_tests(difference, half_width, state):
+    assert equivalence(difference, half_width, 0.1).state == state
+
+
+def test_equal_within_nothing_means_equal():
+    assert equivalence(0.0, 0.0, 0.0).state == "holds"
+    assert equivalence(1e-300, 0.0, 0.0).state == "fails"
+
+
+@pytest.mark.parametrize(
+    ("excess", "half_width", "state"),
+    [(-1.0, 0.5, "holds"), (-1.0, 1.5, "undecided"), (1.0, 0.5, "fails"), (0.0, 0.0, "holds")],
+)
+def test_a_bound_is_one_sided(excess, half_width, state):
+    assert bound(excess, half_width, 2.0).state == state
+
+
+def test_a_confirmed_failure_is_worse_than_a_larger_doubt():
+    margin = Margin(np.array([0.5, -9.0, -1.0]), np.array([0.4, -20, -2]), np.array([0.6, 2, -0.5]))
+    assert margin.state == "fails"
+    assert margin.worst() == 2
+    assert margin.at(2) == Margin(-1.0, -2.0, -0.5)
+
+
+def test_a_negative_allowance_is_refused():
+    with pytest.raises(ValueError, match="within"):
+        equivalence(0.0, 0.0, -1.0)
+
+
+# -- scale ----------------------------------------------------------------------------------------
+
+
+def test_each_scale_picks_its_own():
+    assert [s.pick(1, 2, 3) for s in (QUICK, DEFAULT, FULL)] == [1, 2, 3]
+
+
+def test_an_unknown_scale_is_named():
+    with pytest.raises(ValueError, match="'huge' is not one of quick, default, full"):
+        Scale("huge")
