@@ -61,7 +61,7 @@ def _step(formula: sympy.Expr, clip: bool) -> tuple[Step, tuple[sympy.Expr, ...]
     if isinstance(formula, sympy.exp):
         return lambda x, _, a: a.exp(), formula.args
     if formula.is_Pow:
-        return _power(*formula.args, clip)
+        return _power(formula.base, formula.exp, clip)
     if formula.func in _STEPS:
         return _STEPS[formula.func], formula.args
     raise ValueError(f"{formula} has no enclosure; write it with powers, exp and log")
@@ -102,7 +102,7 @@ def _real_power(base: Ball, exponent: fmpq, analytic: bool) -> Ball:
 
 def _clipped_power(base: arb, exponent: fmpq) -> arb:
     if base > 0 or base < 0 or exponent < 0:
-        return _real_power(base, exponent, False)
+        return arb(_real_power(base, exponent, False))
     return arb(0).union(base.upper() ** arb(exponent))
 
 

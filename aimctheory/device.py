@@ -270,8 +270,9 @@ class Device:
         """The Lipschitz constant of a function of the response on [low, high], in every digit.
 
         `function` is ``"q_up"``, ``"q_down"``, ``"q"`` (the larger of both), ``"F"``, ``"G"``,
-        ``"R"``, ``"Q"`` or ``"G/sqrt(F)"``; the interval is the dynamic range unless it is given.  Infinite
-        where the slope has no finite bound.  RF25 Lemma 2 asks that of ``"q"`` to be finite.
+        ``"R"``, ``"Q"`` or ``"G/sqrt(F)"``; the interval is the dynamic range unless it is given.
+        Infinite where the slope has no finite bound.  RF25 Lemma 2 asks that of ``"q"`` to be
+        finite.
 
         Raises ValueError for another name, an unbounded interval, or a device with arrays.
 

@@ -141,14 +141,21 @@ def _enclosed_zeros(
             roots.append(known[0])
             holes.append(known[1])
     found, undecided = _search(curve, _complement((curve.low, curve.high), holes))
-    roots += found + [Root(_fraction(a), _fraction(b), None) for a, b in _merged(undecided)]
-    roots.sort(key=lambda root: root.low)
+    open_spots = [Root(_fraction(a), _fraction(b), None) for a, b in _merged(undecided)]
+    if low == -sympy.oo:
+        open_spots.append(Root(-math.inf, float(-FAR), None))
+    if high == sympy.oo:
+        open_spots.append(Root(float(FAR), math.inf, None))
+    return tuple(sorted(_distinct(roots + found) + open_spots, key=lambda root: root.low))
+
+
+def _distinct(roots: list[Root]) -> list[Root]:
     # a zero on the edge of two boxes is found from both, each time as the only one of a wider box
-    twins = [False, *(b.low <= a.high for a, b in itertools.pairwise(roots))]
-    roots = [root for root, twin in zip(roots, twins, strict=True) if not twin]
-    before = [Root(-math.inf, float(-FAR), None)] if low == -sympy.oo else []
-    after = [Root(float(FAR), math.inf, None)] if high == sympy.oo else []
-    return (*before, *roots, *after)
+    kept: list[Root] = []
+    for root in sorted(roots, key=lambda root: root.low):
+        if not kept or root.low > kept[-1].high:
+            kept.append(root)
+    return kept
 
 
 class Curve:
@@ -310,10 +317,11 @@ def _is_nonnegative(base: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> bool
 
 
 def extremes(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> tuple[float, float]:
-    """The smallest and largest value of `formula` on [low, high], at an end or where its slope is 0.
+    """The smallest and largest value of `formula` on a bounded interval.
 
-    Where a zero of the slope is undecided the enclosure around it counts, so the range is never too
-    narrow; it is infinite where the formula has a pole or no enclosure is found.
+    They are at its ends or where the slope is zero; where such a zero is undecided the enclosure
+    around it counts, so the answer is never too narrow.  It is infinite where the formula has a
+    pole, or no enclosure is found.
 
     >>> extremes(1 - w**2, sympy.Integer(-1), sympy.Rational(1, 2))
     (0.0, 1.0)

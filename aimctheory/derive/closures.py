@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import sympy
 from sympy import Abs
 
-from aimctheory.derive.cells import exact_number
+from aimctheory.derive.inputs import exact_number
 from aimctheory.laws import GAUSSIAN, Law, LawForm
 from aimctheory.notation import Sigma, g, sigma, w
 

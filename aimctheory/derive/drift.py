@@ -16,8 +16,9 @@ from typing import Any
 import sympy
 
 from aimctheory.algorithms.record import Algorithm
-from aimctheory.derive.cells import CellLike, ObjectiveLike, cells, hyper_symbols, slope
 from aimctheory.derive.closures import Closure, Spot
+from aimctheory.derive.inputs import CellLike, ObjectiveLike, cells, input_symbols, slope
+from aimctheory.derive.latex import aligned
 from aimctheory.derive.reading import Reading
 from aimctheory.derive.recorded import Recorded, recorded
 from aimctheory.notation import real, w
@@ -90,7 +91,7 @@ def mean_drift(
     """
     source = recorded(algorithm)
     states = {name: real(name) for name in algorithm.states}
-    symbols = _symbols(algorithm, states, hyper or {})
+    symbols = input_symbols(algorithm, hyper)
     point = lift(source.query, lambda leaf, _: symbols[leaf.kind, leaf.label])
     common: dict[str, Any] = {
         "source": source,
@@ -112,21 +113,6 @@ def mean_drift(
         spots=reading.spots,
         closed={name: _title(value) for name, value in (closures or {}).items()},
     )
-
-
-def _symbols(
-    algorithm: Algorithm, states: Mapping[str, sympy.Symbol], hyper: Mapping[str, Any]
-) -> dict[tuple[str, str], sympy.Expr]:
-    """Every input of a step by kind and label."""
-    counts = {name: sympy.Symbol(name, integer=True, nonnegative=True) for name in INDICES}
-    return {
-        **{("state", name): symbol for name, symbol in states.items()},
-        **{("hyper", name): value for name, value in hyper_symbols(algorithm, hyper).items()},
-        **{("index", name): symbol for name, symbol in counts.items()},
-    }
-
-
-INDICES = ("k", "row", "column", "rows", "columns")
 
 
 def _balanced(
@@ -162,8 +148,3 @@ def _refuse_unknown(
                 f"{algorithm.id} has no spot {name!r} to close; it has: {', '.join(spots) or 'none'}"
             )
 
-
-def aligned(lines: Any) -> str:
-    """Equations as one aligned block of LaTeX."""
-    body = " \\\\\n".join(lines)
-    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"

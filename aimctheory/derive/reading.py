@@ -14,8 +14,8 @@ from functools import partial
 
 import sympy
 
-from aimctheory.derive.cells import Cell
 from aimctheory.derive.closures import Closure, Source, Spot, offered, open_symbol
+from aimctheory.derive.inputs import Cell
 from aimctheory.derive.recorded import Recorded
 from aimctheory.notation import real
 from aimctheory.symbolic import MEANINGS
@@ -109,10 +109,12 @@ class Reading:
         )
 
 
-def pulse(cell: Cell, weight: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
+def pulse(
+    cell: Cell, weight: sympy.Expr, d: sympy.Expr, *, literal: bool = False
+) -> sympy.Expr:
     """w + d·F(w) − |d|·G(w), RF25 (2)."""
     F, G = cell.at(weight)
-    return weight + d * F - sympy.Abs(d) * G
+    return sympy.Add(weight, d * F, -sympy.Abs(d) * G, evaluate=not literal)
 
 
 def response(cell: Cell, weight: sympy.Expr, d: sympy.Expr) -> sympy.Expr:

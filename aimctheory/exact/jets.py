@@ -1,8 +1,8 @@
 """Exact derivatives: a definition called with jets returns its value and its first two slopes.
 
-A jet carries (f, f', f'') of a function of one variable at each point of an array, and arithmetic
-on jets is the sum, product and chain rule.  Steps, gradients and responses are written once, for
-anything with arithmetic, so they differentiate themselves; nothing is differenced.
+A jet carries (f, f', f'') of a function of one variable, and arithmetic on jets is the sum, product
+and chain rule.  Steps, gradients and responses are written once, for anything with arithmetic, so
+they differentiate themselves and nothing is differenced.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from typing import Any
 import numpy as np
 
 from aimctheory import elementary
+from aimctheory.trace import Ops, numpy_ops
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Jet:
-    """A function's value and its first two derivatives, three numbers or arrays.
+    """A function's value and its first two derivatives: three numbers or arrays.
 
-    >>> x = variable(3.0)
+    >>> x = variable(2.0)
     >>> y = 1 / (x * x)
-    >>> round(y.value, 4), round(y.first, 4), round(y.second, 4)
-    (0.1111, -0.0741, 0.0741)
+    >>> y.value, y.first, y.second
+    (0.25, -0.25, 0.375)
     """
 
     value: Any
     first: Any = 0.0
     second: Any = 0.0
+
+    __array_ufunc__ = None  # NumPy arrays leave arithmetic with a jet to the jet
 
     def __add__(self, other: Any) -> Jet:
         o = as_jet(other)
@@ -42,17 +45,19 @@ class Jet:
             self.second * o.value + 2.0 * self.first * o.first + self.value * o.second,
         )
 
-    def __truediv__(self, other: Any) -> Jet:
-        return self * 1.0 / other if not isinstance(other, Jet) else self * _reciprocal(other)
+    __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self) -> Jet:
         return Jet(-self.value, -self.first, -self.second)
 
     def __sub__(self, other: Any) -> Jet:
-        return self + -other
+        return self + -as_jet(other)
 
     def __rsub__(self, other: Any) -> Jet:
         return -self + other
+
+    def __truediv__(self, other: Any) -> Jet:
+        return self * _reciprocal(as_jet(other))
 
     def __rtruediv__(self, other: Any) -> Jet:
         return _reciprocal(self) * other
@@ -72,14 +77,72 @@ class Jet:
     def __ge__(self, other: Any) -> Any:
         return self.value >= as_jet(other).value
 
-    __radd__, __rmul__ = __add__, __mul__
-
     def through(self, value: Any, first: Any, second: Any) -> Jet:
-        """The chain rule: f of this jet, given f, f' and f'' at its value."""
-        return Jet(
-            value, first * self.first, second * self.first * self.first + first * self.second
-        )
+        """The chain rule: f of this jet, from f, f' and f'' at its value."""
+        bend = second * self.first * self.first + first * self.second
+        return Jet(value, first * self.first, bend)
 
 
-# NumPy arrays leave arithmetic with a jet to the jet
-Jet.__array_ufunc__ = None
+def variable(value: Any) -> Jet:
+    """The variable itself, with slope 1, at the point or points `value`."""
+    return Jet(value, np.ones_like(value)[()], np.zeros_like(value)[()])
+
+
+def as_jet(value: Any) -> Jet:
+    """`value` if it is a jet, else the constant of this value."""
+    return value if isinstance(value, Jet) else Jet(value)
+
+
+def _reciprocal(x: Jet) -> Jet:
+    one = 1.0 / x.value
+    return x.through(one, -one * one, 2.0 * one * one * one)
+
+
+def _sqrt(x: Jet) -> Jet:
+    root = np.sqrt(x.value)
+    return x.through(root, 0.5 / root, -0.25 / (root * x.value))
+
+
+def _exp(x: Jet) -> Jet:
+    value = elementary.exp(x.value)
+    return x.through(value, value, value)
+
+
+def _log(x: Jet) -> Jet:
+    one = 1.0 / x.value
+    return x.through(elementary.log(x.value), one, -one * one)
+
+
+def _power(x: Jet, y: Any) -> Jet:
+    if isinstance(y, Jet):
+        return _exp(_log(x) * y)
+    value = elementary.power(x.value, y)
+    first = y * value / x.value
+    return x.through(value, first, (y - 1.0) * first / x.value)
+
+
+def _where(condition: Any, a: Any, b: Any) -> Jet:
+    a, b = as_jet(a), as_jet(b)
+    pairs = ((a.value, b.value), (a.first, b.first), (a.second, b.second))
+    return Jet(*(elementary.where(condition, one, other) for one, other in pairs))
+
+
+def _either(of_jet: Callable[..., Jet], of_number: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, *rest: (of_jet if isinstance(x, Jet) else of_number)(x, *rest)
+
+
+CALLS: dict[str, Callable[..., Any]] = {
+    "sqrt": _either(_sqrt, np.sqrt),
+    "exp": _either(_exp, elementary.exp),
+    "log": _either(_log, elementary.log),
+    "power": _either(_power, elementary.power),
+    "sign": lambda x: elementary.sign(as_jet(x).value),
+    "where": _where,
+}
+"""What `trace.evaluate` needs besides arithmetic, for jets and numbers alike."""
+
+
+def jet_ops(**rest: Any) -> Ops:
+    """`trace.numpy_ops` for jets."""
+    functions = {name: f for name, f in CALLS.items() if name != "power"}
+    return numpy_ops(**functions, **rest)

@@ -1,4 +1,4 @@
-"""What a reading in symbols needs of the outside: each array's F and G, the gradient, the numbers.
+"""What a reading in symbols starts from: each array's F and G, the slope f′, a symbol per input.
 
 A cell may be left open (functions F, G of the weight), be a `Response` (its own symbols) or a
 `Device` (its numbers, exactly); an objective may be left open (a function g, the slope f′), be
@@ -87,13 +87,21 @@ def _cell(given: CellLike, array: str, own: bool, several: bool, taken: set[str]
     return Cell(response.mean_response.xreplace(names), response.asymmetry.xreplace(names))
 
 
-def hyper_symbols(algorithm: Algorithm, given: Mapping[str, Any]) -> dict[str, sympy.Expr]:
-    """Each hyper-parameter's symbol, or what was given for it (numbers exactly)."""
-    known = {p.name: p.symbol for p in algorithm.hyper}
-    for name in given:
+def input_symbols(
+    algorithm: Algorithm, hyper: Mapping[str, Any] | None = None
+) -> dict[tuple[str, str], sympy.Expr]:
+    """Every input of a step by kind and label; numbers in place of the hyper-parameters given."""
+    hyper, known = hyper or {}, {p.name: p.symbol for p in algorithm.hyper}
+    for name in hyper:
         if name not in known:
             raise ValueError(f"{algorithm.id} has no hyper-parameter {name!r}; it has: {', '.join(known)}")
-    return {name: exact_number(given[name]) if name in given else s for name, s in known.items()}
+    fixed = {name: exact_number(value) for name, value in hyper.items()}
+    places = ("k", "row", "column", "rows", "columns")
+    return {
+        **{("state", name): real(name) for name in algorithm.states},
+        **{("hyper", name): value for name, value in {**known, **fixed}.items()},
+        **{("index", name): sympy.Symbol(name, integer=True, nonnegative=True) for name in places},
+    }
 
 
 def exact_number(value: Any) -> sympy.Expr:
@@ -116,7 +124,7 @@ def slope(objective: ObjectiveLike) -> sympy.Expr:
     others = {s.name for s in formula.free_symbols - {w}}
     if w.name in others:
         raise ValueError("the objective contains a symbol w that is not aimctheory.w; use aimctheory.w")
-    return formula.diff(w)
+    return sympy.factor_terms(formula.diff(w))
 
 
 def _traced_slope(objective: Objective) -> sympy.Expr:

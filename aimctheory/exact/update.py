@@ -1,0 +1,169 @@
+"""The mean drift of an algorithm with one state, in numbers, for any dimension.
+
+One step moves the weight by |g + ξ| times what the step does to a gradient of +1 or −1.  With
+fall(w) and rise(w) those two increments at learning rate 1, g = ∇f(w) and m = E|g + ξ|,
+
+    T(w) = −[(m + g)/2 · fall(w) + (m − g)/2 · rise(w)],     E[w' − w] = −α T(w).
+
+For Analog SGD fall = −q₋ and rise = q₊, so T = gF + mG: RF25 Theorem 5, with the sign that RF25
+(2) gives (its p. 24 prints a minus).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.algorithms.digital_sgd import digital_sgd
+from aimctheory.algorithms.record import Algorithm
+from aimctheory.device import Device
+from aimctheory.exact.jets import Jet, as_jet, jet_ops, variable
+from aimctheory.exact.reading import Array, halves, hessian, mean_abs_jet, response_of, slope
+from aimctheory.laws import Law, gaussian
+from aimctheory.objectives.record import Objective
+from aimctheory.trace import Names, Node, numpy_ops, record, recording_ops, walk
+
+Devices = Device | Mapping[str, Device]
+
+
+def effective_update(
+    algorithm: Algorithm, device: Devices, objective: Objective, law: Law | None = None
+) -> EffectiveUpdate:
+    """T with E[w' − w] = −α T(w): a function of weights of the shape of the numbers or (…, D).
+
+    For Analog SGD T = gF(w) + E|g + ξ| G(w) with g = ∇f(w): RF25 Theorem 5, p. 24, with a plus.
+    `device` is a Device or {array: Device}; `law` None means no noise.
+
+    Raises ValueError for an algorithm with more than one state, or with a step that is not
+    proportional to |g + ξ| and to the learning rate.
+
+    >>> from aimctheory.catalogue import linear
+    >>> from aimctheory.laws import rademacher
+    >>> from aimctheory.objectives.quadratic import quadratic
+    >>> T = effective_update(analog_sgd, linear(tau=1), quadratic(minimiser=0.5), rademacher(0.5))
+    >>> float(T(0.25)), round(float(T(1 / 3)), 12)
+    (-0.125, 0.0)
+    """
+    update = EffectiveUpdate(algorithm, device, objective, law or gaussian(0.0))
+    if not _proportional(update):
+        raise ValueError(
+            f"{algorithm.id}: the effective update needs one state and a step proportional to the "
+            f"gradient's size and the learning rate, as in {analog_sgd.id} and {digital_sgd.id}; "
+            "for Residual Learning use exact.residual_mean_field"
+        )
+    return update
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectiveUpdate:
+    """T(w), its derivatives, and what they are made of; `effective_update` makes it."""
+
+    algorithm: Algorithm
+    device: Devices
+    objective: Objective
+    law: Law
+
+    @property
+    def cell(self) -> Device | None:
+        """The device of the one array, None for an algorithm without arrays."""
+        for name in self.algorithm.arrays:
+            return self.device if isinstance(self.device, Device) else self.device.get(name)
+        return None
+
+    @property
+    def range(self) -> tuple[Any, Any]:
+        """The dynamic range of the array, the whole line without one."""
+        return self.cell.dynamic_range if self.cell else (-np.inf, np.inf)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What all numbers broadcast to: () for a scalar problem."""
+        return shape_of(self.objective, self.law, self.cell)
+
+    def step(self, weight: Any, gradient: Any, learning_rate: Any = 1.0) -> Any:
+        """The increment of one step on a noisy gradient, for arrays or jets of weights."""
+        (name,) = self.algorithm.states
+        q = {array: response_of(self.cell) for array in self.algorithm.arrays}
+        pulse = {array: lambda w, d, q=q[array]: w + d * q(w, d) for array in q}
+        ops = (jet_ops if isinstance(weight, Jet) else numpy_ops)(
+            pulse=Names("array", pulse), response=Names("array", q)
+        )
+        hyper = Names("hyper-parameter", {"learning_rate": learning_rate})
+        return self.algorithm.step(Names("state", {name: weight}), hyper, gradient, ops)[name] - weight
+
+    def unit_steps(self, weight: Any) -> tuple[Any, Any]:
+        """The increments (fall, rise) on gradients of +1 and −1 at learning rate 1."""
+        return self.step(weight, 1.0), self.step(weight, -1.0)
+
+    def __call__(self, weight: ArrayLike) -> Array:
+        """T(w), of the shape that `weight` and the numbers broadcast to."""
+        w = np.asarray(weight, dtype=float)
+        g = slope(self.objective, w)
+        up, down = halves(g, self.law.mean_abs(g, w))
+        fall, rise = self.unit_steps(w)
+        return np.asarray(-(up * fall + down * rise))
+
+    def jet(self, weight: Jet, gradient: Jet) -> Jet:
+        """T, T', T'' along the curve that weight and gradient follow."""
+        m = mean_abs_jet(self.law, gradient, weight)
+        fall, rise = self.unit_steps(weight)
+        return -0.5 * ((m + gradient) * fall + (m - gradient) * rise)
+
+    def along(self, weight: ArrayLike) -> Jet:
+        """T, dT/dw and d²T/dw² of each coordinate; elementwise objectives only."""
+        w = variable(np.broadcast_to(np.asarray(weight, dtype=float), self.shape))
+        return self.jet(w, as_jet(slope(self.objective, w)))
+
+    def jacobian(self, weight: Array) -> Array:
+        """∂T/∂w, (D, D), at weights (D,)."""
+        g, one, zero = slope(self.objective, weight), np.ones_like(weight), np.zeros_like(weight)
+        by_weight = self.jet(Jet(weight, one, zero), Jet(g, zero, zero)).first
+        by_gradient = self.jet(Jet(weight, zero, zero), Jet(g, one, zero)).first
+        return np.asarray(np.diag(by_weight) + by_gradient[:, None] * hessian(self.objective, weight))
+
+    def spread(self, weight: ArrayLike) -> Array:
+        """E[(w' − w)²]/α², which for Analog SGD is (F² + G²)E(g + ξ)² + 2FG E[(g + ξ)|g + ξ|]."""
+        w = np.asarray(weight, dtype=float)
+        g = slope(self.objective, w)
+        total, signed = g * g + np.square(self.law.sigma), self.law.signed_square(g, w)
+        fall, rise = self.unit_steps(w)
+        return np.asarray((total + signed) / 2 * fall**2 + (total - signed) / 2 * rise**2)
+
+
+def shape_of(objective: Objective, law: Law | None, *devices: Device | None) -> tuple[int, ...]:
+    """What all numbers of a problem broadcast to; a coupled objective has the shape (D,)."""
+    numbers = [number for device in devices if device for number in device.numbers.values()]
+    numbers += list(law.numbers.values()) if law else []
+    if objective.elementwise:
+        numbers += list(objective.numbers.values())
+    own = () if objective.elementwise else (objective.coordinates,)
+    return np.broadcast_shapes(own, *(np.shape(number) for number in numbers))
+
+
+def _proportional(update: EffectiveUpdate) -> bool:
+    """Whether the step has one state, no index, no noise of its own and scales with |g| and α."""
+    algorithm = update.algorithm
+    rates = [p.name for p in algorithm.hyper]
+    if len(algorithm.states) != 1 or algorithm.noises or rates != ["learning_rate"]:
+        return False
+    (name,) = algorithm.states
+    state = Names("state", {name: Node("state", (), name)})
+    hyper = Names("hyper-parameter", {"learning_rate": Node("hyper", (), "learning_rate")})
+    ops = recording_ops(tuple(algorithm.arrays))
+    trace = record(algorithm.step, state, hyper, Node("input", (), "gradient"), ops)
+    if any(node.kind == "index" for node in walk(trace.result.values())):
+        return False
+    if algorithm.query(state, hyper, ops) is not getattr(state, name):
+        return False
+    low, high = (np.nan_to_num(end, posinf=1.0, neginf=-1.0) for end in update.range)
+    w = low + 0.37 * (high - low)
+    return all(
+        np.allclose(update.step(w, sign), 2.0 * half, rtol=1e-9, atol=0.0)
+        for sign in (1.0, -1.0)
+        for half in (update.step(w, sign / 2), update.step(w, sign, 0.5))
+    )
