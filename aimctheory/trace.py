@@ -122,7 +122,8 @@ def as_node(value: Any) -> Node:
     """`value` itself if it is a node, a constant node if it is a real number."""
     if isinstance(value, Node):
         return value
-    if isinstance(value, numbers.Real) or np.ndim(value) == 0 and np.isrealobj(value):
+    scalar = not isinstance(value, str) and np.ndim(value) == 0 and np.isrealobj(value)
+    if isinstance(value, numbers.Real) or scalar:
         return Node("number", (), float(value))
     raise ValueError(f"a step works on numbers and traced values, not on {value!r}")
 
@@ -269,7 +270,7 @@ def walk(nodes: Any) -> Iterator[Node]:
 
 # ---- readings of a recorded tree ------------------------------------------------------------
 
-_LEVEL = {"|": 1, "&": 2, "<": 3, "<=": 3, ">": 3, ">=": 3, "==": 3, "!=": 3, "+": 4, "-": 4,
+_LEVEL = {"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1, "|": 2, "&": 3, "+": 4, "-": 4,
           "*": 5, "/": 5, "%": 5, "neg": 6}  # fmt: skip
 CALLS = ("where", "sign", "sqrt", "exp", "log", "abs", "power")
 ARITHMETIC: dict[str, Callable[..., Any]] = {
@@ -316,6 +317,11 @@ def leaf_text(node: Node) -> str:
     return f"{node.kind}_{node.label}"
 
 
+def _function(node: Node) -> str:
+    """What a call is written as: where, sqrt …, or pulse_P, response_P … ."""
+    return node.kind if node.kind in CALLS else f"{node.kind}_{node.label}"
+
+
 def text(
     node: Node,
     names: Mapping[int, str] = {},  # noqa: B006  # read only
@@ -336,13 +342,13 @@ def text(
             if not node.args:
                 written = leaf_text(node)
                 return f"({written})" if written.startswith("-") and level > 4 else written
-            function = node.kind if node.kind in CALLS else f"{node.kind}_{node.label}"
+            function = _function(node)
             inside = ", ".join(render(a, 0) for a in node.args)
             return f"{function}({inside}{extra.get(function, '')})"
         if node.kind == "neg":
             body = "-" + render(node.args[0], mine)
         else:
-            first = mine + (mine == 3)  # Python would chain comparisons
+            first = mine + (mine == 1)  # Python would chain comparisons
             body = f"{render(node.args[0], first)} {node.kind} {render(node.args[1], mine + 1)}"
         return f"({body})" if mine < level else body
 
@@ -357,7 +363,7 @@ def lines(trace: Trace, extra: Mapping[str, str] = {}) -> tuple[list[str], dict[
     """
     nodes = sorted(walk(trace.result.values()), key=lambda node: node.serial)
     uses = Counter(id(arg) for node in nodes for arg in node.args)
-    taken = {leaf_text(node) for node in nodes if not node.args}
+    taken = {_function(node) if node.args else leaf_text(node) for node in nodes}
 
     def free(name: str) -> str:
         while name in taken:

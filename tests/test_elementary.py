@@ -170,6 +170,7 @@ def test_powers_of_negative_bases_carry_the_sign_of_numpy():
 
 
 def test_sign_is_that_of_numpy():
+    same_special_values(sign, np.sign, SPECIAL)
     np.testing.assert_array_equal(sign(SPECIAL), np.sign(SPECIAL))
 
 

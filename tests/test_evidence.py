@@ -122,6 +122,27 @@ def test_a_mutant_with_its_own_observation_keeps_the_hypotheses():
     assert (verdict.dropped, seen) == ({"x > 1": 1}, [1.0, 2.0, 3.0])
 
 
+def test_hypotheses_guard_the_observation_of_a_mutant():
+    # At x = 1 alone the cube is the square: observed there, the mutant must survive.
+    cube = Mutant("the cube observed", observe=lambda x: Case(x=x, square=x**3))
+    verdict = check(claim(hypotheses={"x = 1": lambda c: c.x == 1}, mutants=[cube]))
+    assert (verdict.verdict, verdict.mutants[0].killed) == ("error", False)
+
+
+def test_a_mutant_of_a_corrected_claim_acts_on_the_correction():
+    # With the printed form in its place it would die; with the correction it must survive.
+    same = Mutant("the same again", observe=observe_square)
+    verdict = check(
+        claim(
+            stated=lambda c: 2 * c.x,
+            corrected=lambda c: c.x**2,
+            expected="holds as corrected",
+            mutants=[same],
+        )
+    )
+    assert (verdict.verdict, verdict.mutants[1].killed) == ("error", False)
+
+
 def test_a_mutant_that_breaks_is_an_error_not_a_kill():
     verdict = check(claim(mutants=[Mutant("broken", stated=lambda c: c.nothing)]))
     assert verdict.verdict == "error"

@@ -132,13 +132,13 @@ def test_a_draw_is_a_function_of_its_coordinates_alone():
         assert alone == whole[step, replicate, coordinate]
 
 
-@pytest.mark.parametrize("step", range(4, 8))
+@pytest.mark.parametrize("step", range(20, 24))
 def test_one_counter_serves_four_steps(step):
-    counter = np.array([[1], [30], [20], [stream_hash("read")]], dtype=np.uint32)
+    counter = np.array([[5], [30], [20], [stream_hash("read")]], dtype=np.uint32)
     words = philox(*counter, *key_words(KEY))
     pairs = [*normal_pair(words[0], words[1]), *normal_pair(words[2], words[3])]
-    assert raw_draws("uniform", KEY, "read", [20], [30], step) == unit_uniform(words[step - 4])
-    assert raw_draws("normal", KEY, "read", [20], [30], step) == pairs[step - 4]
+    assert raw_draws("uniform", KEY, "read", [20], [30], step) == unit_uniform(words[step - 20])
+    assert raw_draws("normal", KEY, "read", [20], [30], step) == pairs[step - 20]
 
 
 def test_a_key_is_the_first_draw_of_the_generator():

@@ -70,6 +70,14 @@ def test_half_widths_widen_the_interval():
     assert wide.low < 0.9 < 1.1 < wide.high
 
 
+def test_the_last_slope_carries_the_half_widths_of_its_two_points():
+    # Spacing 10⁶: the movement of the slopes adds next to nothing.
+    x = np.array([1.0, 1e-6, 1e-12])
+    wide = limit_slope(x, x, half_width=0.1 * x)
+    blur = -2 * math.log1p(-0.1) / math.log(1e6)
+    assert (wide.high - wide.low) / 2 == pytest.approx(blur, rel=1e-4)
+
+
 def test_errors_lost_in_their_half_widths_have_no_slope():
     assert limit_slope(HALVES, HALVES, half_width=2.0) is None
 

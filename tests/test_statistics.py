@@ -67,6 +67,11 @@ def test_constants_shift_and_scale_an_estimate():
     assert (moved.level, moved.n, moved.method) == (1e-3, 7, "m")
 
 
+def test_a_negative_factor_turns_the_value_and_not_the_width():
+    turned = -2 * Estimate(1.0, 0.5)
+    assert (turned.low, turned.high) == (-3.0, -1.0)
+
+
 def test_numpy_on_the_left_gives_an_estimate():
     moved = np.ones(2) - Estimate(0.25, 0.5)
     assert isinstance(moved, Estimate)
@@ -143,6 +148,11 @@ def test_batches_shorter_than_the_memory_warn():
         batch_mean(chain, batches=64)
 
 
+def test_a_remainder_is_dropped_at_the_start_of_the_chain():
+    chain = np.concatenate([np.full(3, 1e6), np.arange(12.0)])
+    assert batch_mean(chain, batches=4, level=0.5).value == 5.5
+
+
 def test_fewer_samples_than_batches_are_refused():
     with pytest.raises(ValueError, match="at least 64 samples"):
         batch_mean(np.zeros(10))
@@ -194,6 +204,10 @@ def test_equivalence_is_two_one_sided_tests(difference, half_width, state):
     assert equivalence(difference, half_width, 0.1).state == state
 
 
+def test_no_margin_of_an_equality_exceeds_one():
+    assert equivalence(0.01, 0.5, 0.1).high == 1.0
+
+
 def test_equal_within_nothing_means_equal():
     assert equivalence(0.0, 0.0, 0.0).state == "holds"
     assert equivalence(1e-300, 0.0, 0.0).state == "fails"
@@ -201,7 +215,13 @@ def test_equal_within_nothing_means_equal():
 
 @pytest.mark.parametrize(
     ("excess", "half_width", "state"),
-    [(-1.0, 0.5, "holds"), (-1.0, 1.5, "undecided"), (1.0, 0.5, "fails"), (0.0, 0.0, "holds")],
+    [
+        (-1.0, 0.5, "holds"),
+        (-1.0, 1.5, "undecided"),
+        (0.5, 1.0, "undecided"),
+        (1.0, 0.5, "fails"),
+        (0.0, 0.0, "holds"),
+    ],
 )
 def test_a_bound_is_one_sided(excess, half_width, state):
     assert bound(excess, half_width, 2.0).state == state

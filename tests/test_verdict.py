@@ -154,6 +154,20 @@ def test_an_interval_across_the_bound_is_undecided():
     assert "straddles 0" in verdict.reason
 
 
+def test_one_failing_case_outweighs_a_doubtful_one():
+    # x = 1 is in doubt by far more than x = 2 fails.
+    verdict = check(
+        claim(
+            relation=equal(within=0.1),
+            computed=lambda c: (c.x, 50.0 if c.x == 1 else 0.0),
+            stated=lambda c: 40.0 if c.x == 1 else c.x + 0.2,
+            level="statistical",
+        )
+    )
+    assert verdict.witness.instance.startswith("x=")
+    assert verdict.worst.finding.margin.state == "fails"
+
+
 def test_undecided_is_no_failure_on_a_quick_run():
     assert check(straddling(), QUICK).ok
 
@@ -269,6 +283,14 @@ def test_long_instances_are_shortened():
         )
     ).worst.instance
     assert label == "x=2, d=[0 … 4], name=" + "n" * 59 + "…"
+
+
+def test_the_tightness_of_a_claim_is_that_of_its_tightest_case():
+    half = Mutant("half", stated=lambda c: c.square / 2)
+    verdict = check(
+        claim(relation=at_most(), stated=lambda c: c.square + 1, mutants=[half])
+    )
+    assert verdict.tightness == pytest.approx(10 / 9)
 
 
 def test_an_equality_has_no_tightness():

@@ -53,6 +53,7 @@ class Spot:
 
 
 Closure = Callable[[Spot], sympy.Expr]
+LawLike = Law | LawForm | None
 
 
 def open_symbol(spot: Spot) -> sympy.Expr:
@@ -80,7 +81,7 @@ def noise_floor(spot: Spot) -> sympy.Expr:
     return Abs(_scale(spot, "noise_floor")) * Sigma
 
 
-def exact(law: Law | LawForm | None = None) -> Closure:
+def exact(law: LawLike = None) -> Closure:
     """E|d| = |c|·E|g + ξ| for an increment c·(g + ξ), with the law's absolute moment.
 
     Without a law, E|g + ξ| is an open function M(g).  A deterministic increment gives |d|.
@@ -96,15 +97,15 @@ def exact(law: Law | LawForm | None = None) -> Closure:
     return exact
 
 
-def folded_normal(deviation: sympy.Expr) -> Closure:
-    """E|N(μ, s²)| with the spot's mean μ and s = `deviation`: s√(2/π)e^{−μ²/2s²} + μ erf(μ/s√2).
+def folded_normal(s: sympy.Expr | float) -> Closure:
+    """E|N(μ, s²)| with the spot's mean μ: s√(2/π)e^{−μ²/2s²} + μ erf(μ/s√2).
 
-    For Residual Learning's transfer d = βP, s = β√v with the variance v of P, theory of RF25 (11).
+    For the transfer d = βP of Residual Learning, RF25 (11), s = β√v with v the variance of P.
     """
 
     def folded_normal(spot: Spot) -> sympy.Expr:
         _only(spot, "folded_normal", "pulse", "abs")
-        return GAUSSIAN.absolute_moment.xreplace({g: spot.mean, sigma: exact_number(deviation)})
+        return GAUSSIAN.absolute_moment.xreplace({g: spot.mean, sigma: exact_number(s)})
 
     return folded_normal
 
@@ -122,27 +123,38 @@ def offered(kind: str) -> str:
     return ", ".join(_FITTING.get(kind, ("at_mean", "open_symbol")))
 
 
-def absolute_moment(
-    law: Law | LawForm | None, gradient: sympy.Expr, point: sympy.Expr
-) -> sympy.Expr:
-    """E|g + ξ| at a gradient and the weight where it is taken; open M(g) without a law."""
-    return _moment(law, "absolute_moment", "M", gradient, point)
-
-
-def signed_square(law: Law | LawForm | None, gradient: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
-    """E[(g + ξ)|g + ξ|] at a gradient and the weight where it is taken; open S(g) without a law."""
-    return _moment(law, "signed_square", "S", gradient, point)
-
-
-def _moment(
-    law: Law | LawForm | None, which: str, name: str, gradient: sympy.Expr, point: sympy.Expr
-) -> sympy.Expr:
+def absolute_moment(law: LawLike, gradient: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
+    """E|g + ξ| at a gradient and the weight where it is taken; M(g) without a law."""
     if law is None:
-        return sympy.Function(name, real=True)(gradient)
-    form = law.form if isinstance(law, Law) else law
-    numbers = law.numbers if isinstance(law, Law) else {}
-    values = {p.symbol: exact_number(numbers[p.name]) for p in form.parameters if p.name in numbers}
-    return getattr(form, which).xreplace({**values, g: gradient, w: point})
+        return sympy.Function("M", real=True)(gradient)
+    if deviation(law) == 0:
+        return Abs(gradient)
+    return _form(law).absolute_moment.xreplace({**_numbers(law), g: gradient, w: point})
+
+
+def signed_square(law: LawLike, gradient: sympy.Expr, point: sympy.Expr) -> sympy.Expr:
+    """E[(g + ξ)|g + ξ|] at a gradient and the weight where it is taken; S(g) without a law."""
+    if law is None:
+        return sympy.Function("S", real=True)(gradient)
+    if deviation(law) == 0:
+        return gradient * Abs(gradient)
+    return _form(law).signed_square.xreplace({**_numbers(law), g: gradient, w: point})
+
+
+def deviation(law: LawLike) -> sympy.Expr:
+    """The standard deviation of ξ: the law's number, or the symbol σ."""
+    return sigma.xreplace(_numbers(law))
+
+
+def _form(law: Law | LawForm) -> LawForm:
+    return law.form if isinstance(law, Law) else law
+
+
+def _numbers(law: LawLike) -> dict[sympy.Basic, sympy.Expr]:
+    """A law's numbers as exact rationals, by symbol."""
+    if not isinstance(law, Law):
+        return {}
+    return {p.symbol: exact_number(law.numbers[p.name]) for p in law.form.parameters}
 
 
 def _only(spot: Spot, closure: str, *kinds: str) -> None:

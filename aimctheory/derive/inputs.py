@@ -104,6 +104,18 @@ def input_symbols(
     }
 
 
+def filled(expression: sympy.Expr, known: Mapping[str, Cell]) -> sympy.Expr:
+    """`expression` with the F and G of open cells (see `cells`) put in."""
+    for array, cell in known.items():
+        unknown = open_cell(array if len(known) > 1 else "")
+        for name in ("mean_response", "asymmetry"):
+            formula = getattr(cell, name)
+            expression = expression.replace(
+                getattr(unknown, name).func, lambda at, formula=formula: formula.xreplace({w: at})
+            )
+    return expression
+
+
 def exact_number(value: Any) -> sympy.Expr:
     """A number as the rational that its shortest decimal says; an expression as it is."""
     if isinstance(value, sympy.Basic):

@@ -1,6 +1,6 @@
-"""The recorded step as mathematics, nothing averaged: pulse → w + d·F(w) − |d|·G(w).
+"""The recorded step as mathematics, line by line, nothing averaged.
 
-The gradient stands as g + ξ.  Read literally, every sum stays as it was written, for display.
+    pulse  →  w + d·F(w) − |d|·G(w);   the gradient stands as g + ξ, a new state as P′
 """
 
 from __future__ import annotations
@@ -15,26 +15,25 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.derive.inputs import CellLike, cells, input_symbols
 from aimctheory.derive.latex import aligned
 from aimctheory.derive.reading import pulse, response
-from aimctheory.derive.recorded import recorded
+from aimctheory.derive.recorded import Recorded, recorded
 from aimctheory.notation import g, real, xi
 from aimctheory.symbolic import lift
 from aimctheory.trace import Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SymbolicStep:
-    """Each new state as an expression in states, hyper-parameters, gradient and noise symbols."""
+    """`lines` (name, expression) in the order of the source, and each `new` state written out."""
 
-    states: Mapping[str, sympy.Symbol]
+    lines: tuple[tuple[sympy.Symbol, sympy.Expr], ...]
     new: Mapping[str, sympy.Expr]
-    literal: bool = False
+    literal: bool
 
     def latex(self) -> str:
-        """The assignments as aligned LaTeX."""
+        """The lines as aligned LaTeX."""
         order = "none" if self.literal else None
         return aligned(
-            rf"{sympy.latex(self.states[name])} &\leftarrow {sympy.latex(value, order=order)}"
-            for name, value in self.new.items()
+            f"{sympy.latex(name)} &= {sympy.latex(value, order=order)}" for name, value in self.lines
         )
 
 
@@ -50,13 +49,14 @@ def symbolic_step(
     A `literal` step keeps every sum and product as written (a compensated sum stays visible); the
     default reads them as real arithmetic, where compensation is 0.
 
-    >>> from aimctheory.algorithms.analog_sgd import analog_sgd
-    >>> print(symbolic_step(analog_sgd).new["W"])
-    W - alpha*(g + xi)*F(W) - alpha*G(W)*Abs(g + xi)
+    >>> from aimctheory.algorithms.residual_learning import residual_learning
+    >>> for name, value in symbolic_step(residual_learning).lines:
+    ...     print(name, "=", value)
+    P' = P - alpha*(g + xi)*F_P(P) - alpha*G_P(P)*Abs(g + xi)
+    W' = P'*beta*F_W(W) + W - beta*G_W(W)*Abs(P')
     """
     source, each = recorded(algorithm), cells(algorithm, device)
     symbols = input_symbols(algorithm)
-    states = {name: real(name) for name in algorithm.states}
 
     def meaning(node: Node, args: tuple[sympy.Expr, ...]) -> sympy.Expr:
         if node.kind in ("pulse", "response"):
@@ -64,8 +64,30 @@ def symbolic_step(
             return read(each[node.label], *args)
         if node.kind == "gradient":
             return gradient
-        return real(node.label[0]) if node.kind == "noise" else symbols[node.kind, node.label]
+        if node.kind in ("line", "noise"):
+            return real(node.label if node.kind == "line" else f"xi_{node.label[0]}")
+        return symbols[node.kind, node.label]
 
+    read = partial(lift, meaning=meaning, literal=literal)
     results = source.step.result
-    new = {name: lift(results[name], meaning, literal=literal) for name in states}
-    return SymbolicStep(states, new, literal)
+    return SymbolicStep(
+        lines=tuple((real(name), read(tree)) for name, tree in _lines(source)),
+        new={name: read(results[name]) for name in algorithm.states},
+        literal=literal,
+    )
+
+
+def _lines(source: Recorded) -> list[tuple[str, Node]]:
+    """Every named line and every new state, each in terms of the lines before it."""
+    named = {id(node): (name, node) for name, node in source.step.lines}
+    named |= {id(node): (f"{name}'", node) for name, node in source.step.result.items()}
+    names = {key: name for key, (name, node) in named.items() if node.args}
+    ordered = sorted(named.values(), key=lambda item: item[1].serial)
+    return [(name, _cut(node, names, top=True)) for name, node in ordered]
+
+
+def _cut(node: Node, names: Mapping[int, str], *, top: bool = False) -> Node:
+    """The tree of `node` with the lines below it as leaves."""
+    if id(node) in names and not top:
+        return Node("line", (), names[id(node)])
+    return Node(node.kind, tuple(_cut(arg, names) for arg in node.args), node.label)

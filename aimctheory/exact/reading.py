@@ -51,9 +51,9 @@ def response_of(device: Device | None) -> Callable[[Any, Any], Any]:
 
     def q(weight: Any, increment: Any) -> Any:
         upwards = as_jet(increment).value >= 0.0
-        if isinstance(weight, Jet):
-            return CALLS["where"](upwards, *responses_jet(device, weight))
-        return np.where(upwards, device.q_up(weight), device.q_down(weight))
+        jets = isinstance(weight, Jet)
+        both = responses_jet(device, weight) if jets else (device.q_up(weight), device.q_down(weight))
+        return CALLS["where"](upwards, *both) if jets else np.where(upwards, *both)
 
     return q
 
@@ -97,8 +97,8 @@ def mean_abs_jet(law: Law, gradient: Jet, weight: Jet) -> Jet:
 
 @functools.cache
 def _moment_slopes(moment: sympy.Expr) -> tuple[sympy.Expr, ...]:
-    """m_g, m_w, m_gg, m_gw, m_ww; at a kink of a discrete law's moment, of the piece it belongs to."""
+    """m_g, m_w, m_gg, m_gw, m_ww; at a kink of a discrete law's moment, those of one side."""
     g, w = notation.g, notation.w
-    pieces = moment.rewrite(sympy.Piecewise) if moment.has(sympy.Max) else moment
-    slopes = (sympy.diff(pieces, *by) for by in ((g,), (w,), (g, g), (g, w), (w, w)))
-    return tuple(s.replace(sympy.DiracDelta, lambda *_: sympy.S.Zero) for s in slopes)
+    pieces = moment.replace(sympy.Max, lambda a, b: sympy.Piecewise((a, a >= b), (b, True)))
+    pieces = pieces.replace(sympy.Abs, lambda x: sympy.Piecewise((x, x >= 0), (-x, True)))
+    return tuple(sympy.diff(pieces, *by) for by in ((g,), (w,), (g, g), (g, w), (w, w)))

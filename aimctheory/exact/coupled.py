@@ -1,0 +1,69 @@
+"""The stable rest point of dw/dt = −T(w) for coupled coordinates.
+
+Implicit Euler steps (1/δ + J) s = −T(w), with δ growing as the residual falls: far away they follow
+the flow, so they end at a rest point that attracts, and near it they are Newton's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def rest_point(
+    update: Callable[[Array], Array],
+    jacobian: Callable[[Array], Array],
+    start: Array,
+    ends: tuple[ArrayLike, ArrayLike],
+    what: str,
+    steps: int = 500,
+) -> Array:
+    """w with T(w) = 0 to rounding, strictly inside `ends`, where every mode of J decays.
+
+    Raises ValueError where coordinates end at saturation, where no rest point is reached, or where
+    the Jacobian there has an eigenvalue with a real part that is not positive.
+    """
+    low, high = (np.broadcast_to(np.asarray(end, dtype=float), start.shape) for end in ends)
+    w, residual, patience = np.array(start), update(start), None
+    for _ in range(steps):
+        size = float(np.abs(residual).max())
+        if size == 0.0:
+            break
+        J = jacobian(w)
+        patience = patience or 1.0 / max(float(np.abs(J).sum(1).max()), 1e-300)
+        move = np.linalg.solve(J + np.eye(len(w)) / patience, -residual)
+        move *= _room(w, move, low, high)
+        w, residual = w + move, update(w + move)
+        now = float(np.abs(residual).max())
+        settled = np.abs(move) <= 8 * np.finfo(float).eps * (np.abs(w) + np.abs(move).max())
+        if np.all(settled) or (now >= size and np.abs(move).max() < 1e-12 * (1 + np.abs(w).max())):
+            break
+        patience *= min(max(size / max(now, 1e-300), 0.5), 1e3)
+    else:
+        raise ValueError(f"{what} was not found from this start in {steps} steps; give start=…")
+    return _checked(w, jacobian(w), low, high, what)
+
+
+def _room(w: Array, move: Array, low: Array, high: Array) -> float:
+    """The share of `move` that leaves a tenth of the way to either end."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        room = np.where(move > 0, (high - w) / move, np.where(move < 0, (low - w) / move, np.inf))
+    return min(1.0, 0.9 * float(room.min()))
+
+
+def _checked(w: Array, J: Array, low: Array, high: Array, what: str) -> Array:
+    width = np.where(np.isfinite(high - low), high - low, 1.0)
+    stuck = np.flatnonzero(np.minimum(w - low, high - w) < 1e-9 * width)
+    if stuck.size:
+        raise ValueError(
+            f"{what} lies at saturation in coordinates {stuck[:5].tolist()}; give a minimiser "
+            "inside the dynamic range, or more noise"
+        )
+    slowest = float(np.linalg.eigvals(J).real.min())
+    if slowest <= 0:
+        raise ValueError(f"{what} found at {w} is unstable (eigenvalue {slowest:.3g}); give start=…")
+    return w

@@ -1,0 +1,172 @@
+"""Where the mean drift of a training run vanishes, and the two approximations the papers make of it.
+
+    drift root w_T          g(w) + E|g(w) + ξ| R(w) = 0          (α → 0 limit of the stationary mean)
+    penalised minimiser w_Σ g(w) + Σ R(w) = 0, Σ = E|ξ|          (minimiser of f_Σ, RF25 Theorem 1)
+    linearised W^S          (H + R'(w⋄)Σ) W^S = H w* + R'(w⋄)Σ w⋄     (RF25 (46), with a plus)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike
+
+from aimctheory.algorithms.record import Algorithm
+from aimctheory.device import Device
+from aimctheory.exact.coupled import rest_point
+from aimctheory.exact.jets import as_jet, variable
+from aimctheory.exact.reading import Array, hessian, ratio_jet, slope
+from aimctheory.exact.roots import only_zero
+from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update, shape_of
+from aimctheory.laws import Law
+from aimctheory.objectives.record import Objective
+
+SATURATED = "; the cell saturates first: give a minimiser inside the dynamic range, or more noise"
+
+
+def drift_root(
+    algorithm: Algorithm,
+    device: Devices,
+    objective: Objective,
+    law: Law | None = None,
+    *,
+    start: ArrayLike | None = None,
+) -> float | Array:
+    """w_T: the stable zero of the mean drift inside the dynamic range.
+
+    For Analog SGD the root of g(w) + E|g(w) + ξ| R(w) = 0, coordinate by coordinate, which the
+    stationary mean tends to as α → 0.  A float for scalar numbers, an array of the shape that the
+    numbers broadcast to for elementwise objectives, shape (D,) for coupled ones.  `start` chooses
+    among several roots: the nearest one, or for coupled coordinates the one the flow leads to.
+
+    Raises ValueError for an unsupported algorithm, where there is no root in the range, and where
+    an elementwise objective has several (listed) and no `start` is given.  Coupled coordinates are
+    not searched for further roots.
+
+    >>> from aimctheory.algorithms.analog_sgd import analog_sgd
+    >>> from aimctheory.catalogue import linear
+    >>> from aimctheory.laws import gaussian
+    >>> from aimctheory.objectives.quadratic import quadratic
+    >>> w_T = drift_root(analog_sgd, linear(tau=1), quadratic(minimiser=0.5), gaussian(0.5))
+    >>> round(w_T, 5)
+    0.3531
+    """
+    T = effective_update(algorithm, device, objective, law)
+    what = f"{algorithm.id}: the mean drift"
+    if not objective.elementwise:
+        _require_one_problem(T.shape, objective)
+        begin = _begin(T) if start is None else np.broadcast_to(np.asarray(start, float), T.shape)
+        return rest_point(T, T.jacobian, begin, T.range, f"{what}'s zero")
+    return number(only_zero(T, T.range, T.shape, what, near=start, hint=SATURATED))
+
+
+def penalised_minimiser(
+    device: Device, objective: Objective, law: Law | ArrayLike, *, start: ArrayLike | None = None
+) -> float | Array:
+    """w_Σ: the minimiser of f_Σ = f + ⟨Σ, R_c⟩, RF25 Theorem 1, with Σ = E|ξ| held constant.
+
+    `law` is a law, or Σ itself (measured, say).  Shapes and errors as for `drift_root`.
+
+    >>> from aimctheory.catalogue import linear
+    >>> from aimctheory.laws import gaussian
+    >>> from aimctheory.objectives.quadratic import quadratic
+    >>> round(penalised_minimiser(linear(tau=1), quadratic(minimiser=0.5), gaussian(0.5)), 5)
+    0.35741
+    """
+    Sigma = constant_noise(law)
+    shape = np.broadcast_shapes(shape_of(objective, None, device), Sigma.shape)
+
+    def slope_of_penalised(weight: Array) -> Array:
+        return np.asarray(slope(objective, weight) + Sigma * device.ratio(weight))
+
+    def bend(weight: Array) -> Array:
+        return hessian(objective, weight) + np.diag(Sigma * ratio_jet(device, variable(weight)).first)
+
+    what = "the slope of the penalised objective"
+    if objective.elementwise:
+        ends = device.dynamic_range
+        return number(only_zero(slope_of_penalised, ends, shape, what, near=start, hint=SATURATED))
+    _require_one_problem(shape, objective)
+    middle = np.broadcast_to(np.asarray(_centre(device) if start is None else start, float), shape)
+    return rest_point(slope_of_penalised, bend, middle, device.dynamic_range, f"{what}'s zero")
+
+
+def linearised(device: Device, objective: Objective, law: Law | ArrayLike) -> float | Array:
+    """W^S: the zero of the mean drift linearised at w* and w⋄, RF25 Theorem 5 with its sign mended.
+
+    (H + diag(R'(w⋄)Σ))⁻¹(H w* + R'(w⋄)Σ w⋄), a weighted mean of minimiser and symmetric point; RF25
+    (46) prints minus signs.  `law` is a law, or Σ itself.
+
+    Raises ValueError where the minimiser is unknown or the device has no single symmetric point.
+
+    >>> from aimctheory.catalogue import power
+    >>> from aimctheory.laws import gaussian
+    >>> from aimctheory.objectives.quadratic import quadratic
+    >>> cell = power(tau=1, gamma=2)
+    >>> round(linearised(cell, quadratic(minimiser=0.5), gaussian(0.2)), 5)
+    0.37903
+    """
+    if objective.minimiser.value is None:
+        raise ValueError(f"{objective.id}: its minimiser is unknown, and W^S is linearised there")
+    Sigma, minimiser = constant_noise(law), np.asarray(objective.minimiser.value, dtype=float)
+    center = symmetric_point(device)
+    stiffness = Sigma * ratio_jet(device, variable(np.asarray(center, dtype=float))).first
+    if objective.elementwise:
+        h = as_jet(slope(objective, variable(minimiser))).first
+        return number((h * minimiser + stiffness * center) / (h + stiffness))
+    _require_one_problem(np.broadcast_shapes(minimiser.shape, stiffness.shape), objective)
+    H = hessian(objective, minimiser)
+    pull = np.broadcast_to(stiffness, minimiser.shape)
+    return np.asarray(np.linalg.solve(H + np.diag(pull), H @ minimiser + pull * center))
+
+
+def symmetric_point(device: Device) -> float | Array:
+    """w⋄ of one cell, certified; of each cell of an array of them by the closed form.
+
+    An ideal cell, symmetric everywhere, gives 0, where its R' is 0 as everywhere.
+    """
+    if device.response.asymmetry == 0:
+        return 0.0
+    arrays = any(np.ndim(value) for value in device.numbers.values())
+    if not arrays:
+        return device.symmetric_point()
+    parameters = device.response.parameters
+    point = sympy.lambdify([p.symbol for p in parameters], device.response.symmetric_point(), "numpy")
+    values = [np.asarray(device.numbers[p.name]) for p in parameters]
+    shape = np.broadcast_shapes(*(value.shape for value in values))
+    return np.array(np.broadcast_to(point(*values), shape), dtype=float)
+
+
+def constant_noise(law: Law | ArrayLike) -> Array:
+    """Σ = E|ξ| of a law, or the number itself."""
+    return law.mean_abs(0.0) if isinstance(law, Law) else np.asarray(law, dtype=float)
+
+
+def number(value: Array) -> float | Array:
+    """A float where there is one number."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)
+
+
+def _require_one_problem(shape: tuple[int, ...], objective: Objective) -> None:
+    if shape != (objective.coordinates,):
+        raise ValueError(
+            f"{objective.id}: numbers of shape {shape} with {objective.coordinates} coupled "
+            f"coordinates; give scalars or ({objective.coordinates},) and call once per replicate"
+        )
+
+
+def _begin(T: EffectiveUpdate) -> Array:
+    """W^S if it exists inside the range, else the symmetric point or the middle of the range."""
+    assert T.cell is not None or T.objective.minimiser.value is not None
+    low, high = T.range
+    if T.objective.minimiser.value is None:
+        return np.broadcast_to(np.asarray(_centre(T.cell), float), T.shape)
+    begin = T.objective.minimiser.value
+    if T.cell is not None:
+        begin = linearised(T.cell, T.objective, T.law)
+    inside = (np.asarray(begin) > low) & (np.asarray(begin) < high)
+    return np.broadcast_to(np.where(inside, begin, _centre(T.cell)), T.shape)
+
+
+def _centre(device: Device | None) -> float | Array:
+    return 0.0 if device is None else symmetric_point(device)
