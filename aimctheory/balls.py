@@ -118,6 +118,7 @@ _STEPS: dict[type[sympy.Expr], Step] = {
     sympy.Add: lambda x, _, *a: sum(a, start=arb(0)),
     sympy.Mul: lambda x, _, *a: math.prod(a, start=arb(1)),
     sympy.log: _log,
+    sympy.atan: lambda x, _, a: a.atan(),
     sympy.sinh: lambda x, _, a: a.sinh(),
     sympy.cosh: lambda x, _, a: a.cosh(),
     sympy.tanh: lambda x, _, a: a.tanh(),

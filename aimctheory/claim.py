@@ -19,6 +19,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType
 from typing import Any
 
+import mpmath
 import numpy as np
 
 from aimctheory.notation import Source
@@ -117,6 +118,13 @@ def _of_plain_numbers(name: str, function: Callable[..., Any]) -> Callable[..., 
             _require_plain(name, value)
         result = function(*arguments, **keywords)
         _require_plain(name, result)
+        # mpmath.diff steps by 2^-63: rounded to doubles, every derivative would come out as 0.
+        finer = (x for x in arguments if isinstance(x, mpmath.mpf) and x != float(x))
+        if not isinstance(result, mpmath.mpf | mpmath.mpc) and any(finer):
+            raise TypeError(
+                f"case: {name} rounds mpmath's numbers to double precision; differentiate by a "
+                f"step of your own, or call {name}(float(x)) where that is fine"
+            )
         return result
 
     return plain

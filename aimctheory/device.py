@@ -66,6 +66,14 @@ class Device:
             if p.symbol.is_nonzero and not np.all(values[p.name]):
                 raise ValueError(f"{owner}: {p.name} = 0 is not allowed; give {p.name} ≠ 0")
         object.__setattr__(self, "numbers", values)
+        try:
+            np.broadcast_shapes(*map(np.shape, values.values()))
+        except ValueError:
+            shapes = ", ".join(f"{name} {np.shape(value)}" for name, value in values.items())
+            raise ValueError(
+                f"{owner}: the shapes {shapes} do not broadcast to one shape; give each parameter "
+                "a scalar, or arrays of shape (D,), (R, 1) or (R, D)"
+            ) from None
         self._check_positive()
 
     def _check_positive(self) -> None:
@@ -211,10 +219,12 @@ class Device:
                 "this needs a response with exactly one symmetric point"
             )
         low, high = self.dynamic_range
+        found = sum(point.multiplicity is not None for point in points)
+        rest = f" and {len(points) - found} undecided" if found < len(points) else ""
         raise ValueError(
-            f"{self!r} has {len(points)} symmetric points in [{low:g}, {high:g}] "
-            f"({', '.join(map(str, points)) or 'none'}) and exactly one is needed; use other "
-            "numbers, or symmetric_points() to choose one"
+            f"{self!r} has {found}{rest} symmetric points in [{low:g}, {high:g}] "
+            f"({', '.join(f'w = {point}' for point in points) or 'none'}) and exactly one is "
+            "needed; use other numbers, or symmetric_points() to choose one"
         )
 
     def conditions(self) -> tuple[Condition, ...]:
@@ -249,7 +259,8 @@ class Device:
         return self._largest(lambda x: np.maximum(self.q_up(x), self.q_down(x)))
 
     def _largest(self, f: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
-        low, high = (np.asarray(end) for end in self.dynamic_range)
+        shape = np.broadcast_shapes(*map(np.shape, self.numbers.values()))
+        low, high = (np.broadcast_to(end, shape) for end in self.dynamic_range)
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             if not (self.response.up.has(w) or self.response.down.has(w)):
                 return float(np.max(f(np.zeros(1))))

@@ -158,9 +158,7 @@ def at_least(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation
     return _one_sided("at_least", "at least", -1, within, error)
 
 
-def _one_sided(
-    kind: str, phrase: str, sign: int, within: float, error: ErrorOf | None
-) -> Relation:
+def _one_sided(kind: str, phrase: str, sign: int, within: float, error: ErrorOf | None) -> Relation:
     def judge(case: Case, computed: Quantity | None, stated: Any) -> Finding:
         found, (ours, theirs) = _difference(case, computed, stated, error)
         excess = found.value if error else sign * found.value

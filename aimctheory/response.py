@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
-from sympy.integrals.rationaltools import ratint
 
+from aimctheory.closed_form import integral_from_zero, real_zeros
 from aimctheory.notation import POSITIVE, REALS, Parameter, Source, w
 from aimctheory.symbolic import lower
 from aimctheory.trace import Node, evaluate
@@ -155,12 +155,14 @@ def _exact(formula: Any, name: str) -> sympy.Expr:
     """`formula` with its decimals as the rationals they say."""
     try:
         expression = sympy.sympify(formula)
-        decimals = expression.atoms(sympy.Float)
-        return expression.xreplace({x: sympy.Rational(repr(float(x))) for x in decimals})
-    except (sympy.SympifyError, AttributeError, TypeError):
+    except (sympy.SympifyError, TypeError):
+        expression = None
+    if isinstance(formula, str) or not isinstance(expression, sympy.Expr):
         raise ValueError(
             f"{name} = {formula!r} is not a formula; write a SymPy expression in aimctheory.w"
-        ) from None
+        )
+    decimals = expression.atoms(sympy.Float)
+    return expression.xreplace({x: sympy.Rational(repr(float(x))) for x in decimals})
 
 
 def _parameter(symbol: sympy.Symbol) -> Parameter:
@@ -229,9 +231,10 @@ def _saturation_points(
     if best is None:
         tried = ", ".join(f"{name} = {value:g}" for name, value in values.items())
         raise ValueError(
-            f"{response.id}: q_up = {response.up} and q_down = {response.down} are positive "
-            f"together on no interval between their zeros{f' (tried {tried})' if tried else ''}; "
-            "declare widths as positive symbols, or give dynamic_range=(low, high)"
+            f"{response.id}: q_up = {response.up} and q_down = {response.down} are nowhere both "
+            "positive from a zero of q_down (or -∞) up to a zero of q_up (or ∞)"
+            f"{f', tried at {tried}' if tried else ''}; correct the formulas, declare widths as "
+            "positive symbols, or give dynamic_range=(low, high)"
         )
     return best[1], best[2]
 
@@ -240,35 +243,13 @@ def _located(
     formula: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]
 ) -> dict[sympy.Expr, float]:
     """The zeros of `formula` and where they lie for these numbers."""
-    places = {zero: _number(zero, numbers) for zero in _zeros(formula)}
+    places = {zero: _number(zero, numbers) for zero in real_zeros(formula)}
     return {zero: place for zero, place in places.items() if np.isfinite(place)}
 
 
 def _all_positive(trees: tuple[Node, ...], values: dict[str, Any]) -> bool:
     with np.errstate(all="ignore"):
         return all(np.all(evaluate(tree, lambda leaf: values[leaf.label]) > 0) for tree in trees)
-
-
-def _zeros(formula: sympy.Expr) -> Iterator[sympy.Expr]:
-    """The real zeros in w that have a short closed form, factor by factor."""
-    for factor in sympy.Mul.make_args(formula):
-        base, exponent = factor.as_base_exp()
-        if not base.has(w) or exponent.is_negative:
-            continue
-        numerator = sympy.numer(sympy.together(base)).as_poly(w)
-        if numerator is None:
-            yield from _solutions(base)
-        else:
-            for part, _ in numerator.factor_list()[1]:
-                roots = sympy.roots(part, cubics=False, quartics=False)
-                yield from (root for root in roots if root.is_real is not False)
-
-
-def _solutions(formula: sympy.Expr) -> list[sympy.Expr]:
-    try:
-        return [root for root in sympy.solve(formula, w) if root.is_real is not False]
-    except NotImplementedError:
-        return []
 
 
 # ---- what follows from them ------------------------------------------------------------------
@@ -336,7 +317,7 @@ def _symmetric_points(response: Response) -> tuple[sympy.Expr, ...]:
         return ()
     numbers = _typical(response)
     if gap.is_rational_function(w):
-        found = list(_zeros(sympy.together(gap)))
+        found = list(real_zeros(sympy.together(gap)))
     else:
         shifts = [p.symbol for p in response.parameters if not p.symbol.is_positive]
         found = [c for c in (_middle(response), *shifts) if _vanishes(gap.subs(w, c), numbers)]
@@ -351,10 +332,7 @@ def _vanishes(value: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> boo
 
 @functools.cache
 def _penalty(response: Response) -> sympy.Expr | None:
-    """The declared closed form, else ∫R by SymPy where R is rational in w.
-
-    The logarithms of an integral are written relative to w⋄, which keeps them real around it.
-    """
+    """The declared closed form, else ∫R where R is rational with a quadratic denominator."""
     if response.closed_penalty is not None:
         closed = response.closed_penalty
         return closed() if callable(closed) else closed
@@ -363,10 +341,7 @@ def _penalty(response: Response) -> sympy.Expr | None:
     points = response.symmetric_points()
     if len(points) != 1 or not response.ratio.is_rational_function(w):
         return None
-    integral = ratint(sympy.cancel(_shifted(response.ratio, points[0])), _y, real=True)
-    if integral.has(sympy.Integral, sympy.RootSum):
-        return None
-    relative = integral.replace(
-        sympy.log, lambda a: sympy.log(sympy.expand(sympy.cancel(a / a.subs(_y, 0))))
-    )
-    return (relative - relative.subs(_y, 0)).subs(_y, w - points[0])
+    numbers = _typical(response)
+    shifted = response.ratio.subs(w, w + points[0])
+    integral = integral_from_zero(shifted, lambda formula: _number(formula, numbers) > 0)
+    return None if integral is None else integral.subs(w, w - points[0])

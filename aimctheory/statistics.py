@@ -165,9 +165,7 @@ def replicate_mean(samples: ArrayLike, *, level: float = FALSE_ALARM) -> Estimat
     return Estimate(_number(array.mean(axis=0)), _number(width), level, n, "replicates")
 
 
-def batch_mean(
-    samples: ArrayLike, *, batches: int = 64, level: float = FALSE_ALARM
-) -> Estimate:
+def batch_mean(samples: ArrayLike, *, batches: int = 64, level: float = FALSE_ALARM) -> Estimate:
     """The mean along one chain of correlated samples, from the scatter of batch means.
 
     The chain is cut into `batches` equal pieces (a remainder at its start is dropped), whose means
@@ -300,7 +298,7 @@ class Margin:
 
     @property
     def state(self) -> str:
-        """"fails" if any element is surely below 0, "holds" if none may be, else "undecided"."""
+        """Whether it "holds" (no element may be below 0), "fails" (one surely is) or neither."""
         if np.any(np.asarray(self.high) < 0):
             return "fails"
         return "holds" if np.all(np.asarray(self.low) >= 0) else "undecided"

@@ -100,6 +100,8 @@ def _multiply(factors: list[Node]) -> Node:
 def _power(base: sympy.Expr, exponent: sympy.Expr, leaves: Mapping[sympy.Symbol, Node]) -> Node:
     if base is sympy.E:
         return Node("exp", (_lower(exponent, leaves),))
+    if exponent.is_number and not exponent.is_real:
+        raise ValueError(f"the formula contains {base**exponent}, whose exponent is not real")
     if exponent.is_number and exponent.is_negative:
         return 1.0 / _power(base, -exponent, leaves)
     x = _lower(base, leaves)

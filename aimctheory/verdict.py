@@ -323,9 +323,7 @@ def _settled(relation: Relation, located: Sequence[Located]) -> _Ruling:
     return _Ruling(worst.finding.margin.state, worst, tuple(located))
 
 
-def _attacked(
-    claim: Claim, mutant: Mutant, form: Form, evidence: _Evidence, scale: Scale
-) -> Trial:
+def _attacked(claim: Claim, mutant: Mutant, form: Form, evidence: _Evidence, scale: Scale) -> Trial:
     """The mutant in the place of what it replaces, before the same court."""
     name = f"mutant {mutant.why!r}"
     if mutant.instances or mutant.observe:

@@ -77,7 +77,11 @@ def test_a_method_does_not_lead_back_to_its_object():
     assert not hasattr(case.q_up, "__self__")
 
 
-@pytest.mark.parametrize("function", [lambda w: Cell(w), lambda w: "1", lambda w: [w]])
+@pytest.mark.parametrize(
+    "function",
+    [lambda w: Cell(w), lambda w: "1", lambda w: [w]],
+    ids=["an object", "a string", "a list"],
+)
 def test_a_function_in_a_case_returns_plain_numbers(function):
     with pytest.raises(TypeError, match="f is a function of plain numbers"):
         Case(f=function).f(1.0)
@@ -91,6 +95,13 @@ def test_a_function_in_a_case_takes_plain_numbers():
 def test_functions_of_a_case_work_inside_mpmath():
     case = Case(q_up=Cell(2.0).q_up)
     assert float(mpmath.diff(case.q_up, 0.3)) == -0.5
+
+
+def test_a_function_in_doubles_is_not_differentiated_to_zero():
+    case = Case(q_up=lambda w: 1 - float(w) / 2)
+    with pytest.raises(TypeError, match="q_up rounds mpmath's numbers to double precision"):
+        mpmath.diff(case.q_up, 0.3)
+    assert case.q_up(mpmath.mpf(0.5)) == 0.75
 
 
 def test_arrays_in_a_case_are_copies_that_cannot_be_written():

@@ -189,9 +189,7 @@ def test_the_scale_reaches_the_instances():
 
 def test_cases_that_fail_a_hypothesis_are_dropped_and_counted():
     verdict = check(
-        claim(
-            hypotheses={"x > 1": lambda c: c.x > 1, "all": lambda c: np.array([c.x > 2, True])}
-        )
+        claim(hypotheses={"x > 1": lambda c: c.x > 1, "all": lambda c: np.array([c.x > 2, True])})
     )
     assert (verdict.cases, dict(verdict.dropped)) == (1, {"x > 1": 1, "all": 2})
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from independence import inspected
+
+from tests.independence import inspected
 
 CLAIMS = Path(__file__).resolve().parents[1] / "aimctheory" / "claims"
 
@@ -32,7 +33,9 @@ def slope(c: Case, sign: float = 1.0) -> np.ndarray:
     return sign * np.array([math.sqrt(x) for x in c.d if x > 0])
 """
 
-CLEAN = HEADER + """
+CLEAN = (
+    HEADER
+    + """
 TABLE = {"a": 2.0, "b": lambda c: c.q_up(0.0)}
 
 def observe(cell):
@@ -49,6 +52,7 @@ claim = law(2)
 claims = (law(3, lambda c: c.d), claim)
 more = [Claim("c", computed=lambda c: k * c.d, stated=slope) for k in (1.0, 2.0)]
 """
+)
 
 
 def objections(tmp_path: Path, text: str, **others: str) -> list[str]:

@@ -144,24 +144,26 @@ def test_a_trace_knows_its_streams():
 # -- what a step cannot do ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("misuse", "said"),
-    [
-        (lambda w: w if w > 0 else -w, r"cannot branch on a traced value; use ops.where"),
-        (lambda w: max(w, 0.0), r"cannot branch"),
-        (lambda w: w and 1.0, r"cannot branch"),
-        (lambda w: w**2, r"no \*\* operator; write the product out, or use ops.sqrt"),
-        (math.exp, r"no number yet; use ops.exp, ops.log, ops.sqrt, ops.sign or abs"),
-        (float, r"no number yet"),
-        (lambda w: sum(w), r"written for one element; it cannot iterate"),
-        (lambda w: w + "1", r"works on numbers and traced values, not on '1'"),
-        (lambda w: w + 1j, r"not on 1j"),
-        (lambda w: w * np.ones(2), r"not on array\(\[1., 1.\]\)"),
-    ],
-)
-def test_what_a_step_cannot_do_is_said_with_the_way_out(misuse, said):
+MISUSES = {
+    "if": (lambda w: w if w > 0 else -w, r"cannot branch on a traced value; use ops.where"),
+    "max": (lambda w: max(w, 0.0), "cannot branch"),
+    "and": (lambda w: w and 1.0, "cannot branch"),
+    "chain": (lambda w: 0.0 < w < 1.0, "cannot branch"),
+    "power": (lambda w: w**2, r"no \*\* operator; write the product out, or use ops.sqrt"),
+    "math": (math.exp, "no number yet; use ops.exp, ops.log, ops.sqrt, ops.sign or abs"),
+    "float": (float, "no number yet"),
+    "sum": (sum, "written for one element; it cannot iterate"),
+    "text": (lambda w: w + "1", "works on numbers and traced values, not on '1'"),
+    "complex": (lambda w: w + 1j, "not on 1j"),
+    "array": (lambda w: w * np.ones(2), r"not on array\(\[1., 1.\]\)"),
+}
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_what_a_step_cannot_do_is_said_with_the_way_out(misuse):
+    function, said = MISUSES[misuse]
     with pytest.raises(ValueError, match=said):
-        record(misuse, W)
+        record(function, W)
 
 
 def test_numpy_functions_refuse_nodes():
@@ -197,8 +199,12 @@ def test_an_unknown_array_of_pulse_lists_the_arrays():
 # -- the text means the tree ----------------------------------------------------------------------
 
 
-BINARY = ["+", "-", "*", "/", "%", "<", "<=", ">", ">=", "==", "!="]
 NUMBERS = st.sampled_from([0.0, -0.0, 1.0, -1.5, 2.0, 1e-300, 0.1, 3.0, -7.25])
+
+
+def node(kinds, *parts):
+    """A strategy for nodes of one of `kinds` with arguments from `parts`."""
+    return st.tuples(st.sampled_from(kinds), st.tuples(*parts)).map(lambda x: Node(*x))
 
 
 def trees():
@@ -206,22 +212,16 @@ def trees():
     leaves = st.sampled_from([W, P]) | NUMBERS.map(lambda x: Node("number", (), x))
 
     def grow(parts):
-        pair = st.tuples(parts, parts)
-        condition = st.tuples(st.sampled_from(["<", "<=", "==", "!=", ">"]), pair).map(
-            lambda x: Node(x[0], x[1])
-        )
-        joined = st.tuples(st.sampled_from("&|"), st.tuples(condition, condition)).map(
-            lambda x: Node(x[0], x[1])
-        )
+        comparison = node(["<", "<=", ">", ">=", "==", "!="], parts, parts)
+        both = node(["&", "|"], comparison, comparison)
+        nested = node(["&", "|", "==", "!="], both, comparison) | node(["&", "|"], both, both)
         return (
-            st.tuples(st.sampled_from(BINARY), pair).map(lambda x: Node(x[0], x[1]))
-            | st.tuples(st.sampled_from(["neg", "abs", "sign", "sqrt", "exp", "log"]), parts).map(
-                lambda x: Node(x[0], (x[1],))
-            )
-            | st.tuples(condition | joined, parts, parts).map(lambda x: Node("where", x))
+            node(["+", "-", "*", "/", "%"], parts, parts)
+            | node(["neg", "abs", "sign", "sqrt", "exp", "log"], parts)
+            | node(["where"], comparison | both | nested, parts, parts)
         )
 
-    return st.recursive(leaves, grow, max_leaves=25)
+    return st.recursive(leaves, grow, max_leaves=20)
 
 
 def meaning(names):
@@ -233,50 +233,67 @@ INPUTS = {"W": np.float64(0.7), "P": np.float64(-1.3)}
 SCOPE = meaning({f"state_{name}": value for name, value in INPUTS.items()})
 
 
-def value_of(node):
-    return evaluate(node, lambda leaf: INPUTS[leaf.label])
+def value_of(tree):
+    return evaluate(tree, lambda leaf: INPUTS[leaf.label])
 
 
 def same(a, b):
     return np.float64(a).tobytes() == np.float64(b).tobytes() or (np.isnan(a) and np.isnan(b))
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+def outcome(compute):
+    """A value, or None where two constants make Python divide by zero or overflow."""
+    with np.errstate(all="ignore"):
+        try:
+            return compute()
+        except (ZeroDivisionError, OverflowError):
+            return None
+
+
+def agree(a, b):
+    return (a is None and b is None) or same(a, b)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(trees())
 def test_the_text_of_a_tree_evaluates_to_the_tree(tree):
-    with np.errstate(all="ignore"):
-        assert same(eval(text(tree), SCOPE), value_of(tree))
+    assert agree(outcome(lambda: eval(text(tree), SCOPE)), outcome(lambda: value_of(tree)))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.lists(trees(), min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(trees(), min_size=1, max_size=3))
 def test_the_lines_of_a_trace_evaluate_to_the_tree(parts):
     # every tree is used twice, so that its parts get lines of their own
     result = {f"r{i}": part * part for i, part in enumerate(parts)}
     body, found = lines(trace.Trace((), result))
-    scope = dict(SCOPE)
-    with np.errstate(all="ignore"):
-        exec("\n".join(body), scope)
-        for key, node in result.items():
-            assert same(eval(found[key], scope), value_of(node))
+
+    def run(key):
+        scope = dict(SCOPE)
+        with np.errstate(all="ignore"):
+            exec("\n".join(body), scope)
+        return eval(found[key], scope)
+
+    values = {key: outcome(lambda node=node: value_of(node)) for key, node in result.items()}
+    if None not in values.values():
+        assert all(same(run(key), value) for key, value in values.items())
 
 
-@pytest.mark.parametrize(
-    ("tree", "expected"),
-    [
-        (W - (P - 1.0), "state_W - (state_P - 1.0)"),
-        (W - P - 1.0, "state_W - state_P - 1.0"),
-        (W / (P * 2.0), "state_W / (state_P * 2.0)"),
-        ((W + 1.0) * P, "(state_W + 1.0) * state_P"),
-        (-(W + P), "-(state_W + state_P)"),
-        (-W * P, "-state_W * state_P"),
-        (W - -2.0, "state_W - (-2.0)"),
-        (W * -2.0, "state_W * (-2.0)"),
-        ((W > 0.0) & (P < 1.0), "(state_W > 0.0) & (state_P < 1.0)"),
-        ((W > P) == (P > W), "(state_W > state_P) == (state_P > state_W)"),
-        (W % 3.0 == 0.0, "state_W % 3.0 == 0.0"),
-    ],
-)
+PRINTED = [
+    (W - (P - 1.0), "state_W - (state_P - 1.0)"),
+    (W - P - 1.0, "state_W - state_P - 1.0"),
+    (W / (P * 2.0), "state_W / (state_P * 2.0)"),
+    ((W + 1.0) * P, "(state_W + 1.0) * state_P"),
+    (-(W + P), "-(state_W + state_P)"),
+    (-W * P, "-state_W * state_P"),
+    (W - -2.0, "state_W - (-2.0)"),
+    (W * -2.0, "state_W * (-2.0)"),
+    ((W > 0.0) & (P < 1.0), "(state_W > 0.0) & (state_P < 1.0)"),
+    ((W > P) == (P > W), "(state_W > state_P) == (state_P > state_W)"),
+    (W % 3.0 == 0.0, "state_W % 3.0 == 0.0"),
+]
+
+
+@pytest.mark.parametrize(("tree", "expected"), PRINTED, ids=[x[1] for x in PRINTED])
 def test_parentheses_stand_where_the_order_of_operations_needs_them(tree, expected):
     assert text(tree) == expected
     assert same(eval(text(tree), SCOPE), value_of(tree))

@@ -69,9 +69,7 @@ def test_an_unexpected_success_is_not_ok():
 
 def test_a_wrong_print_with_a_right_correction_holds_as_corrected():
     verdict = check(
-        claim(
-            stated=lambda c: 2 * c.x, corrected=lambda c: c.x**2, expected="holds as corrected"
-        )
+        claim(stated=lambda c: 2 * c.x, corrected=lambda c: c.x**2, expected="holds as corrected")
     )
     assert (verdict.verdict, verdict.ok) == ("holds as corrected", True)
     assert verdict.witness.instance == "x=3"
@@ -84,9 +82,7 @@ def test_a_wrong_print_with_a_right_correction_holds_as_corrected():
 
 def test_the_printed_form_is_the_first_mutant():
     verdict = check(
-        claim(
-            stated=lambda c: c.x * c.x, corrected=lambda c: c.x**2, expected="holds as corrected"
-        )
+        claim(stated=lambda c: c.x * c.x, corrected=lambda c: c.x**2, expected="holds as corrected")
     )
     assert verdict.verdict == "error"
     assert "a mutant survives (the printed form)" in verdict.reason
@@ -94,9 +90,7 @@ def test_the_printed_form_is_the_first_mutant():
 
 def test_a_wrong_correction_fails():
     verdict = check(
-        claim(
-            stated=lambda c: 2 * c.x, corrected=lambda c: 3 * c.x, expected="holds as corrected"
-        )
+        claim(stated=lambda c: 2 * c.x, corrected=lambda c: 3 * c.x, expected="holds as corrected")
     )
     assert (verdict.verdict, verdict.ok) == ("fails", False)
 
@@ -155,17 +149,18 @@ def test_an_interval_across_the_bound_is_undecided():
 
 
 def test_one_failing_case_outweighs_a_doubtful_one():
-    # x = 1 is in doubt by far more than x = 2 fails.
+    # x = 1 is in doubt, with a margin far below that of x = 2, which fails.
     verdict = check(
         claim(
             relation=equal(within=0.1),
             computed=lambda c: (c.x, 50.0 if c.x == 1 else 0.0),
             stated=lambda c: 40.0 if c.x == 1 else c.x + 0.2,
             level="statistical",
+            mutants=[Mutant("far off", stated=lambda c: 99.0)],
         )
     )
-    assert verdict.witness.instance.startswith("x=")
-    assert verdict.worst.finding.margin.state == "fails"
+    assert verdict.verdict == "fails"
+    assert verdict.worst.finding.margin.value > -2
 
 
 def test_undecided_is_no_failure_on_a_quick_run():
@@ -270,9 +265,7 @@ def test_json_has_the_documented_keys_and_plain_numbers():
 
 def test_a_finding_reads_as_a_sentence():
     verdict = check(claim(stated=lambda c: 2 * c.x, expected="fails"))
-    assert str(verdict) == (
-        "square: fails (at x=3: stated 6, computed 9, error 3, margin -3e+09)"
-    )
+    assert str(verdict) == ("square: fails (at x=3: stated 6, computed 9, error 3, margin -3e+09)")
 
 
 def test_long_instances_are_shortened():
@@ -287,9 +280,7 @@ def test_long_instances_are_shortened():
 
 def test_the_tightness_of_a_claim_is_that_of_its_tightest_case():
     half = Mutant("half", stated=lambda c: c.square / 2)
-    verdict = check(
-        claim(relation=at_most(), stated=lambda c: c.square + 1, mutants=[half])
-    )
+    verdict = check(claim(relation=at_most(), stated=lambda c: c.square + 1, mutants=[half]))
     assert verdict.tightness == pytest.approx(10 / 9)
 
 

@@ -11,6 +11,7 @@ from aimctheory.derive.closures import (
     open_symbol,
 )
 from aimctheory.derive.drift import MeanDrift, mean_drift
+from aimctheory.derive.expansion import FirstOrder, first_order, stationary_moments
 from aimctheory.derive.fixed_points import (
     Equations,
     Stability,
@@ -18,3 +19,37 @@ from aimctheory.derive.fixed_points import (
     jacobian,
     stability,
 )
+from aimctheory.derive.moments import second_moment
+from aimctheory.derive.penalty import (
+    ImplicitObjective,
+    implicit_objective,
+    linearised_stationary_point,
+)
+from aimctheory.derive.step import SymbolicStep, symbolic_step
+
+__all__ = [
+    "Closure",
+    "Equations",
+    "FirstOrder",
+    "ImplicitObjective",
+    "MeanDrift",
+    "Spot",
+    "Stability",
+    "SymbolicStep",
+    "always",
+    "at_mean",
+    "exact",
+    "first_order",
+    "fixed_point_equations",
+    "folded_normal",
+    "implicit_objective",
+    "jacobian",
+    "linearised_stationary_point",
+    "mean_drift",
+    "noise_floor",
+    "open_symbol",
+    "second_moment",
+    "stability",
+    "stationary_moments",
+    "symbolic_step",
+]

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import sympy
 from sympy import Abs
@@ -28,14 +29,13 @@ from aimctheory.derive.inputs import exact_number
 from aimctheory.laws import GAUSSIAN, Law, LawForm
 from aimctheory.notation import Sigma, g, sigma, w
 
-
-Source = tuple[str, str]
+Source: TypeAlias = tuple[str, str]
 """What makes a value random: ("noise", stream), ("pulse", array) or ("spot", name)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """A place of a step whose mean has to be given: a pulse's E|d|, or a function of random numbers.
+    """A place of a step whose mean has to be given: a pulse's E|d|, or what is not affine.
 
     `mean` is the mean of what stands there (of d for a pulse, of the first branch for a where, else
     of the first argument); `spread` its coefficient for each random source; `point` where the
@@ -52,8 +52,8 @@ class Spot:
     at_mean: Callable[[], sympy.Expr]
 
 
-Closure = Callable[[Spot], sympy.Expr]
-LawLike = Law | LawForm | None
+Closure: TypeAlias = Callable[[Spot], sympy.Expr]
+LawLike: TypeAlias = Law | LawForm | None
 
 
 def open_symbol(spot: Spot) -> sympy.Expr:
@@ -166,11 +166,12 @@ def _only(spot: Spot, closure: str, *kinds: str) -> None:
 
 
 def _scale(spot: Spot, closure: str) -> sympy.Expr:
-    """c of an increment c·(g + ξ)."""
+    """The factor c of an increment c·(g + ξ)."""
     if [kind for kind, _ in spot.spread] != ["noise"]:
         moved = ", ".join(f"{kind} {label!r}" for kind, label in spot.spread) or "nothing random"
         raise ValueError(
-            f"the closure {closure} needs an increment moved by one noise stream alone, and {spot.name} "
-            f"in {spot.text} is moved by {moved}; choose open_symbol, folded_normal(s) or at_mean"
+            f"the closure {closure} needs an increment moved by one noise stream alone, and "
+            f"{spot.name} in {spot.text} is moved by {moved}; choose open_symbol, "
+            "folded_normal(s) or at_mean"
         )
     return next(iter(spot.spread.values()))

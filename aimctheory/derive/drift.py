@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 
@@ -25,7 +25,7 @@ from aimctheory.notation import real, w
 from aimctheory.symbolic import lift
 from aimctheory.trace import Node
 
-ClosureLike = Closure | sympy.Expr | float
+ClosureLike: TypeAlias = Closure | sympy.Expr | float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class MeanDrift:
     def latex(self) -> str:
         """The mean of every state after the step k, as aligned LaTeX."""
         lines = (
-            rf"\mathbb{{E}}[{sympy.latex(self.states[name])}_{{k+1}}] &= {sympy.latex(mean)}"
+            rf"\mathbb{{E}}[{{{sympy.latex(self.states[name])}}}_{{k+1}}] &= {sympy.latex(mean)}"
             for name, mean in self.means.items()
         )
         return aligned(lines)
@@ -145,6 +145,6 @@ def _refuse_unknown(
     for name in closures:
         if name not in spots:
             raise ValueError(
-                f"{algorithm.id} has no spot {name!r} to close; it has: {', '.join(spots) or 'none'}"
+                f"{algorithm.id} has no spot {name!r} to close; "
+                f"it has: {', '.join(spots) or 'none'}"
             )
-

@@ -6,7 +6,7 @@ J = ∂E[new state]/∂state lies inside the unit circle, and overdamped where a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class Equations:
     def __getitem__(self, state: str) -> sympy.Eq:
         return self.by_state[state]
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[sympy.Eq]:
         return iter(self.by_state.values())
 
     def latex(self) -> str:
@@ -47,12 +47,14 @@ def fixed_point_equations(drift: MeanDrift) -> Equations:
     >>> print(fixed_point_equations(mean_drift(analog_sgd, closures={"m_W": noise_floor}))["W"])
     Eq(Sigma*G(W) + F(W)*g(W), 0)
     """
-    return Equations({name: _at_rest(mean - drift.states[name]) for name, mean in drift.balanced.items()})
+    return Equations(
+        {name: _at_rest(mean - drift.states[name]) for name, mean in drift.balanced.items()}
+    )
 
 
 def _at_rest(change: sympy.Expr) -> sympy.Eq:
     """`change` = 0 without factors that cannot vanish, the sign of its first term positive."""
-    bare = sympy.factor_terms(sympy.powsimp(change))
+    bare = sympy.factor_terms(change)
     factors = [f for f in sympy.Mul.make_args(bare) if not (f.is_number or f.is_positive)]
     left = sympy.Mul(*factors)
     if left.could_extract_minus_sign():
@@ -101,7 +103,9 @@ def stability(drift: MeanDrift, point: Mapping[str, Any] | None = None) -> Stabi
     """
     for name in point or {}:
         if name not in drift.states:
-            raise ValueError(f"{drift.algorithm} has no state {name!r}; it has: {', '.join(drift.states)}")
+            raise ValueError(
+                f"{drift.algorithm} has no state {name!r}; it has: {', '.join(drift.states)}"
+            )
     here = {drift.states[name]: exact_number(value) for name, value in (point or {}).items()}
     matrix = sympy.ImmutableMatrix(jacobian(drift).subs(here).applyfunc(sympy.simplify))
     z = sympy.Dummy("z")
@@ -139,10 +143,14 @@ def inside_unit_circle(polynomial: sympy.Poly) -> sympy.Basic:
     Chipart).
     """
     n, z = polynomial.degree(), polynomial.gen
-    powers = (c * (1 + z) ** k * (1 - z) ** (n - k) for k, c in enumerate(polynomial.all_coeffs()[::-1]))
+    powers = (
+        c * (1 + z) ** k * (1 - z) ** (n - k) for k, c in enumerate(polynomial.all_coeffs()[::-1])
+    )
     q = sympy.Poly(sum(powers), z)
     coefficients = [q.coeff_monomial(z ** (n - k)) for k in range(n + 1)]
-    hurwitz = sympy.Matrix(n, n, lambda i, j: coefficients[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= n else 0)
+    hurwitz = sympy.Matrix(
+        n, n, lambda i, j: coefficients[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= n else 0
+    )
     minors = [hurwitz[:k, :k].det() for k in range(n - 1, 1, -2)]
     return sympy.And(*(sympy.Gt(_bare(value), 0) for value in (*coefficients, *minors)))
 

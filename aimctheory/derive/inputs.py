@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy
@@ -22,8 +22,8 @@ from aimctheory.response import Response
 from aimctheory.symbolic import lift
 from aimctheory.trace import Names, Node, record, recording_ops
 
-CellLike = Response | Device | None
-ObjectiveLike = Objective | sympy.Expr | None
+CellLike: TypeAlias = Response | Device | None
+ObjectiveLike: TypeAlias = Objective | sympy.Expr | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,18 @@ class Cell:
         """(F, G) at `weight`."""
         here = {w: weight}
         return self.mean_response.xreplace(here), self.asymmetry.xreplace(here)
+
+
+def pulse(cell: Cell, weight: sympy.Expr, d: sympy.Expr, *, literal: bool = False) -> sympy.Expr:
+    """Move w by d: w + d·F(w) − |d|·G(w), RF25 (2)."""
+    F, G = cell.at(weight)
+    return sympy.Add(weight, d * F, -sympy.Abs(d) * G, evaluate=not literal)
+
+
+def response(cell: Cell, weight: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
+    """q₊(w) = F − G for d ≥ 0, q₋(w) = F + G below."""
+    F, G = cell.at(weight)
+    return sympy.Piecewise((F - G, d >= 0), (F + G, True))
 
 
 def open_cell(array: str = "") -> Cell:
@@ -67,8 +79,8 @@ def cells(algorithm: Algorithm, given: CellLike | Mapping[str, CellLike]) -> dic
     each = given if isinstance(given, Mapping) else dict.fromkeys(arrays, given)
     if set(each) != set(arrays):
         raise ValueError(
-            f"{algorithm.id} has the arrays {', '.join(arrays) or 'none'}, and cells were given for "
-            f"{', '.join(each) or 'none'}; give one cell for all, or one for each"
+            f"{algorithm.id} has the arrays {', '.join(arrays) or 'none'}, and cells were given "
+            f"for {', '.join(each) or 'none'}; give one cell for all, or one for each"
         )
     own = isinstance(given, Mapping) and len(arrays) > 1
     taken = {p.symbol.name for p in algorithm.hyper} | set(algorithm.states)
@@ -78,13 +90,13 @@ def cells(algorithm: Algorithm, given: CellLike | Mapping[str, CellLike]) -> dic
 def _cell(given: CellLike, array: str, own: bool, several: bool, taken: set[str]) -> Cell:
     if given is None:
         return open_cell(array if several else "")
-    response = in_symbols(given)
+    cell = in_symbols(given)
     names: dict[sympy.Symbol, sympy.Symbol] = {}
-    for p in response.parameters:
+    for p in cell.parameters:
         suffix = array if own else "res" if p.symbol.name in taken else ""
         if suffix:
             names[p.symbol] = sympy.Symbol(f"{p.symbol.name}_{suffix}", **p.symbol.assumptions0)
-    return Cell(response.mean_response.xreplace(names), response.asymmetry.xreplace(names))
+    return Cell(cell.mean_response.xreplace(names), cell.asymmetry.xreplace(names))
 
 
 def input_symbols(
@@ -94,7 +106,9 @@ def input_symbols(
     hyper, known = hyper or {}, {p.name: p.symbol for p in algorithm.hyper}
     for name in hyper:
         if name not in known:
-            raise ValueError(f"{algorithm.id} has no hyper-parameter {name!r}; it has: {', '.join(known)}")
+            raise ValueError(
+                f"{algorithm.id} has no hyper-parameter {name!r}; it has: {', '.join(known)}"
+            )
     fixed = {name: exact_number(value) for name, value in hyper.items()}
     places = ("k", "row", "column", "rows", "columns")
     return {
@@ -117,9 +131,14 @@ def filled(expression: sympy.Expr, known: Mapping[str, Cell]) -> sympy.Expr:
 
 
 def exact_number(value: Any) -> sympy.Expr:
-    """A number as the rational that its shortest decimal says; an expression as it is."""
+    """A number as the rational that its shortest decimal says; an expression as it is.
+
+    Raises ValueError for an array: a formula is for one element.
+    """
     if isinstance(value, sympy.Basic):
         return value
+    if np.size(value) != 1:
+        raise ValueError(f"a formula is for one element, and {value!r} is an array; give a scalar")
     return sympy.Rational(repr(float(value)))
 
 
@@ -135,15 +154,17 @@ def slope(objective: ObjectiveLike) -> sympy.Expr:
     formula = sympy.sympify(objective)
     others = {s.name for s in formula.free_symbols - {w}}
     if w.name in others:
-        raise ValueError("the objective contains a symbol w that is not aimctheory.w; use aimctheory.w")
+        raise ValueError(
+            "the objective contains a symbol w that is not aimctheory.w; use aimctheory.w"
+        )
     return sympy.factor_terms(formula.diff(w))
 
 
 def _traced_slope(objective: Objective) -> sympy.Expr:
     if not objective.elementwise:
         raise ValueError(
-            f"the objective {objective.id} couples its coordinates, so one element has no slope of its "
-            "own; leave the objective open (None) to read one element with the others held"
+            f"the objective {objective.id} couples its coordinates, so one element has no slope of "
+            "its own; leave it open (None) to read one element with the others held"
         )
     parameters = Names("parameter", {n: Node("objective", (), n) for n in objective.numbers})
     weight = Node("input", (), "w")

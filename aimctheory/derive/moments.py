@@ -49,8 +49,8 @@ def second_moment(
     """
     if len(algorithm.states) != 1:
         raise ValueError(
-            f"{algorithm.id} has the states {', '.join(algorithm.states)}; the second moment is for "
-            "algorithms with one state"
+            f"{algorithm.id} has the states {', '.join(algorithm.states)}; the second moment is "
+            "for algorithms with one state"
         )
     (state,) = algorithm.states
     x = sympy.Dummy("x", real=True)
@@ -92,8 +92,8 @@ def _terms(
         polynomial = None
     if polynomial is None or any(i + j > 2 for i, j in polynomial.monoms()):
         raise ValueError(
-            f"{algorithm.id}: the increment is not linear in the gradient and its absolute value, so "
-            "its square has no closed mean"
+            f"{algorithm.id}: the increment is not linear in the gradient and its absolute value, "
+            "so its square has no closed mean"
         )
     coefficients: dict[sympy.Expr, sympy.Expr] = {}
     for powers, coefficient in polynomial.terms():

@@ -54,7 +54,9 @@ class ImplicitObjective:
         )
 
 
-def implicit_objective(device: CellLike = None, objective: ObjectiveLike = None) -> ImplicitObjective:
+def implicit_objective(
+    device: CellLike = None, objective: ObjectiveLike = None
+) -> ImplicitObjective:
     """f_Σ = f + Σ·R_c, RF25 (7), with its slope read off the mean drift of Analog SGD.
 
     f is an open function without an `objective`, and known up to a constant for an `Objective`.
@@ -91,18 +93,24 @@ def linearised_stationary_point(
     >>> print(linearised_stationary_point(linear(tau=2, c=0.5), curvature=1, minimiser=2))
     (2*Sigma/3 + 2)/(2*Sigma/3 + 1)
     """
-    h = positive("h") if curvature is None else exact_number(curvature)
-    center = real("w^*") if minimiser is None else exact_number(minimiser)
     if device is None:
         symmetric, steepness = real(r"w^\diamond"), real("R'")
     else:
         symmetric = symmetric_point(device)
         steepness = sympy.simplify(in_symbols(device).ratio.diff(w).subs(w, symmetric))
-    linear = balance(h * (w - center), steepness * (w - symmetric))
-    (solution,) = sympy.solve(linear, w)
-    above, below = sympy.fraction(sympy.together(solution))
-    weight = below.coeff(h) if below.has(h) and h.is_Symbol else sympy.S.One
-    return sympy.expand(above / weight) / sympy.expand(below / weight)
+    given = {
+        _h: positive("h") if curvature is None else exact_number(curvature),
+        _minimum: real("w^*") if minimiser is None else exact_number(minimiser),
+        _steepness: steepness,
+        _symmetric: symmetric,
+    }
+    (solution,) = sympy.solve(balance(_h * (w - _minimum), _steepness * (w - _symmetric)), w)
+    return solution.xreplace(given)
+
+
+_h, _minimum, _steepness, _symmetric = sympy.symbols(
+    "h w_min slope w_sym", cls=sympy.Dummy, real=True
+)
 
 
 def balance(slope_of_f: sympy.Expr, ratio: sympy.Expr) -> sympy.Expr:
@@ -153,13 +161,14 @@ def _penalty(device: CellLike) -> tuple[sympy.Expr, bool]:
 
 def _check_derivative(response: Response, penalty: sympy.Expr) -> None:
     """That dR_c/dw = R at three places inside the range, to 20 digits."""
-    numbers = {p.symbol: sympy.nsimplify(p.typical[0] / 3 + p.typical[1] / 2) for p in response.parameters}
+    typical = {p.symbol: [exact_number(end) for end in p.typical] for p in response.parameters}
+    numbers = {symbol: (5 * a + 3 * b) / 8 for symbol, (a, b) in typical.items()}
     low, high = (end.subs(numbers) for end in response.dynamic_range)
     low, high = (end if end.is_finite else side for end, side in ((low, -1), (high, 1)))
     for share in (sympy.Rational(3, 10), sympy.Rational(11, 20), sympy.Rational(4, 5)):
         here = {**numbers, w: low + share * (high - low)}
         gap = (penalty.diff(w) - response.ratio).subs(here).evalf(30)
-        if abs(gap) > sympy.Float("1e-20"):
+        if gap.is_finite and abs(gap) > sympy.Float("1e-20"):
             raise ValueError(
                 f"{response.id}: the declared penalty {penalty} has the derivative "
                 f"{penalty.diff(w)}, not R = {response.ratio}; give an integral of R"

@@ -15,7 +15,7 @@ from functools import partial
 import sympy
 
 from aimctheory.derive.closures import Closure, Source, Spot, offered, open_symbol
-from aimctheory.derive.inputs import Cell
+from aimctheory.derive.inputs import Cell, pulse, response
 from aimctheory.derive.recorded import Recorded
 from aimctheory.notation import real
 from aimctheory.symbolic import MEANINGS
@@ -103,24 +103,10 @@ class Reading:
         if closure is not None:
             return closure(spot)
         raise ValueError(
-            f"{self.source.algorithm.id}: {spot.text} is not affine in this step's random numbers, so "
-            f"its mean is not the function of their means; pass closures={{{spot.name!r}: …}}, one of "
-            f"{offered(spot.kind)} or an expression"
+            f"{self.source.algorithm.id}: {spot.text} is not affine in this step's random numbers, "
+            "so its mean is not the function of their means; pass "
+            f"closures={{{spot.name!r}: …}}, one of {offered(spot.kind)} or an expression"
         )
-
-
-def pulse(
-    cell: Cell, weight: sympy.Expr, d: sympy.Expr, *, literal: bool = False
-) -> sympy.Expr:
-    """w + d·F(w) − |d|·G(w), RF25 (2)."""
-    F, G = cell.at(weight)
-    return sympy.Add(weight, d * F, -sympy.Abs(d) * G, evaluate=not literal)
-
-
-def response(cell: Cell, weight: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
-    """q₊(w) = F − G for d ≥ 0, q₋(w) = F + G below."""
-    F, G = cell.at(weight)
-    return sympy.Piecewise((F - G, d >= 0), (F + G, True))
 
 
 # ---- the rules that keep a value affine ------------------------------------------------------

@@ -55,7 +55,7 @@ def recorded(algorithm: Algorithm) -> Recorded:
     step = record(algorithm.step, state, hyper, Node("gradient", (), "gradient"), ops)
     if set(step.result) != set(algorithm.states):
         raise ValueError(
-            f"{algorithm.id}: the step returns {', '.join(step.result)}; it must return every state "
-            f"once: {', '.join(algorithm.states)}"
+            f"{algorithm.id}: the step returns {', '.join(step.result)}; it must return every "
+            f"state once: {', '.join(algorithm.states)}"
         )
     return Recorded(algorithm, step, record(algorithm.query, state, hyper, ops).result["value"])

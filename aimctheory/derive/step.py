@@ -1,6 +1,6 @@
 """The recorded step as mathematics, line by line, nothing averaged.
 
-    pulse  →  w + d·F(w) − |d|·G(w);   the gradient stands as g + ξ, a new state as P′
+pulse  →  w + d·F(w) − |d|·G(w);   the gradient stands as g + ξ, a new state as P′
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from functools import partial
 import sympy
 
 from aimctheory.algorithms.record import Algorithm
-from aimctheory.derive.inputs import CellLike, cells, input_symbols
+from aimctheory.derive.inputs import CellLike, cells, input_symbols, pulse, response
 from aimctheory.derive.latex import aligned
-from aimctheory.derive.reading import pulse, response
 from aimctheory.derive.recorded import Recorded, recorded
 from aimctheory.notation import g, real, xi
 from aimctheory.symbolic import lift
@@ -33,7 +32,8 @@ class SymbolicStep:
         """The lines as aligned LaTeX."""
         order = "none" if self.literal else None
         return aligned(
-            f"{sympy.latex(name)} &= {sympy.latex(value, order=order)}" for name, value in self.lines
+            f"{sympy.latex(name)} &= {sympy.latex(value, order=order)}"
+            for name, value in self.lines
         )
 
 

@@ -1,0 +1,103 @@
+"""The stationary law of a single-state algorithm to first order in the step size.
+
+With E Δ = −α b(w) and E Δ² = α² D(w) per step, stationarity of E(w − w_T) and of E(w − w_T)²
+around the root b(w_T) = 0 leaves
+
+    Var = α D/(2b′),   E w − w_T = −b″/(2b′)·Var       (both at w_T, errors of relative order α)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy
+
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.algorithms.record import LEARNING_RATE, Algorithm
+from aimctheory.derive.closures import LawLike, exact
+from aimctheory.derive.drift import mean_drift
+from aimctheory.derive.inputs import CellLike, ObjectiveLike, cells, filled
+from aimctheory.derive.latex import aligned
+from aimctheory.derive.moments import second_moment
+from aimctheory.notation import m
+
+_b = sympy.Function("b", real=True)
+_D = sympy.Function("D", real=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstOrder:
+    """The law of small step sizes, as functions of the state's symbol taken at the root of b.
+
+    `drift` is b(w) (its root is w_T, the limit of the stationary mean), `diffusion` D(w);
+    `variance` and `shift` (of the mean from w_T) are to first order in α.
+    """
+
+    drift: sympy.Expr
+    diffusion: sympy.Expr
+    variance: sympy.Expr
+    shift: sympy.Expr
+
+    def latex(self) -> str:
+        """All four as aligned LaTeX."""
+        names = (("b", self.drift), ("D", self.diffusion), ("v", self.variance), ("s", self.shift))
+        return aligned(f"{name} &= {sympy.latex(value)}" for name, value in names)
+
+
+def first_order(
+    device: CellLike = None,
+    objective: ObjectiveLike = None,
+    law: LawLike = None,
+    *,
+    algorithm: Algorithm = analog_sgd,
+) -> FirstOrder:
+    """The first-order law in α of an algorithm with one state, from its recorded step.
+
+    Without a law E|g + ξ| and E[(g + ξ)|g + ξ|] are open functions M and S; F, G and the slope
+    stay open without a device and an objective.
+
+    Raises ValueError for an algorithm with several states.
+
+    >>> from aimctheory.algorithms.digital_sgd import digital_sgd
+    >>> h = sympy.Symbol("h", positive=True)
+    >>> law = first_order(objective=h * sympy.Symbol("w", real=True)**2 / 2, algorithm=digital_sgd)
+    >>> law.variance.subs(real("W"), 0), law.shift
+    (alpha*sigma**2/(2*h), 0)
+    """
+    alpha, known = LEARNING_RATE.symbol, cells(algorithm, device)
+    closures = {f"{m.name}_{array}": exact(law) for array in algorithm.arrays}
+    change = mean_drift(algorithm, None, objective, closures=closures)
+    ((name, state),) = change.states.items()
+    drift = filled(sympy.factor_terms(sympy.expand(-change.increments[name] / alpha)), known)
+    diffusion = second_moment(device, objective, law, algorithm=algorithm) / alpha**2
+    variance, shift = (
+        formula.subs({_b(state): drift, _D(state): diffusion}).doit()
+        for formula in stationary_moments(state)
+    )
+    return FirstOrder(drift=drift, diffusion=diffusion, variance=variance, shift=shift)
+
+
+def stationary_moments(state: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr]:
+    """Var and E w − w_T to first order in α for open b and D, at w_T = `state`.
+
+    With w = w_T + y, E y = αs and E y² = αv, both balances are averaged up to y² and their leading
+    order, α², is solved for s and v.
+
+    >>> stationary_moments(real("W"))[0]
+    alpha*D(W)/(2*Derivative(b(W), W))
+    """
+    alpha, (y, s, v) = LEARNING_RATE.symbol, sympy.symbols("y s v", cls=sympy.Dummy, real=True)
+    slope, bend = _b(state).diff(state), _b(state).diff(state, 2)
+    b = slope * y + bend * y**2 / 2  # b(w_T) = 0
+
+    def leading(balance: sympy.Expr) -> sympy.Expr:
+        powers = sympy.Poly(balance, y)
+        mean = powers.coeff_monomial(1) + alpha * (
+            powers.coeff_monomial(y) * s + powers.coeff_monomial(y**2) * v
+        )
+        return sympy.expand(mean).coeff(alpha, 2)
+
+    (found,) = sympy.solve(
+        [leading(-alpha * b), leading(2 * y * -alpha * b + alpha**2 * _D(state))], [s, v], dict=True
+    )
+    return alpha * found[v], alpha * found[s]

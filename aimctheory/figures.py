@@ -1,0 +1,327 @@
+"""Studies: numbers first, a JSON of them, and a picture drawn from that JSON alone.
+
+A study computes arrays, draws them, and summarises them in a few named numbers.  What is drawn is
+what was read back from the file, so a figure can always be redrawn without computing anything.
+Numbers are kept to ten significant digits; seconds and dates stand under "provenance" only, so that
+an unchanged rerun changes no file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aimctheory import __version__
+from aimctheory.notation import Source
+from aimctheory.scale import Scale
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+Data = dict[str, "NDArray[Any]"]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+"""Okabe and Ito's colours, told apart by colour-blind readers; dark and light alternate."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3)))
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "aimctheory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A figure, its numbers, and the claims it relies on.
+
+    `compute(scale)` returns arrays by name (a scalar array "seed" if it drew random numbers),
+    `draw(data)` a Matplotlib figure, `summary(data)` the few numbers that the report prints: a
+    number, or the pair (number, unit or remark).
+    """
+
+    id: str
+    title: str
+    sources: tuple[Source, ...]
+    relies_on: tuple[str, ...]
+    compute: Callable[[Scale], Mapping[str, Any]]
+    draw: Callable[[Data], Figure]
+    summary: Callable[[Data], Mapping[str, Any]]
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, *, height: float = 3.0, **keywords: Any
+) -> tuple[Figure, Any]:
+    """A seven-inch wide figure in the house style and its axes (one, or an array of them).
+
+    Drawn without a display: no window, no global state.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure as NewFigure
+
+    with rc_context(STYLE):
+        figure = NewFigure(figsize=(7.0, height * rows), layout="constrained")
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots(rows, columns, **keywords)
+
+
+def line(i: int, **more: Any) -> dict[str, Any]:
+    """Keywords for theory number `i`: a colour and a dash of its own, no marker."""
+    return {"color": COLOURS[i % 7], "linestyle": DASHES[i % 7], **more}
+
+
+def points(i: int, **more: Any) -> dict[str, Any]:
+    """Keywords for measurement number `i`: a colour and a marker of its own, no line."""
+    look = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "linestyle": "none"}
+    return {**look, "markerfacecolor": "white", "capsize": 2, **more}
+
+
+# ---- numbers on disk -----------------------------------------------------------------------
+
+
+def encode(array: Any) -> Any:
+    """An array as nested lists: ten significant digits, nan and ±inf as text, shape kept.
+
+    >>> encode(np.array([1 / 3, np.inf])), encode(np.zeros((0, 2)))
+    ([0.3333333333, 'inf'], {'shape': [0, 2]})
+
+    Raises ValueError for anything but numbers, truth values and strings.
+    """
+    values = np.asarray(array)
+    if values.dtype.kind not in "iubfUS":
+        raise ValueError(
+            f"an array of {values.dtype} cannot be kept as JSON; give numbers, truth values or "
+            "strings (real and imaginary parts apart)"
+        )
+    if values.size == 0:
+        return {"shape": list(values.shape)}
+    if values.dtype.kind != "f":
+        return values.tolist()
+    if values.ndim:
+        return [encode(item) for item in values]
+    return float(f"{float(values):.10g}") if np.isfinite(values) else str(float(values))
+
+
+def decode(value: Any) -> NDArray[Any]:
+    """The array that `encode` wrote."""
+
+    def number(item: Any) -> Any:
+        if isinstance(item, list):
+            return [number(each) for each in item]
+        return float(item) if item in ("nan", "inf", "-inf") else item
+
+    return np.zeros(value["shape"]) if isinstance(value, dict) else np.asarray(number(value))
+
+
+def versions() -> dict[str, str]:
+    """What the numbers depend on besides the seed, as far as the lock file decides it."""
+    packages = ("numpy", "scipy", "sympy", "numba", "matplotlib", "python-flint", "scikit-learn")
+    return {"aimctheory": __version__, **{name: version(name) for name in packages}}
+
+
+def provenance(seconds: float) -> dict[str, Any]:
+    """When, where and in what time something was computed."""
+    return {
+        "seconds": round(seconds, 2),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn an unwritable folder into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise ValueError(
+            f"the folder {folder} cannot be written ({error.strerror}); choose another with --out"
+        ) from None
+
+
+def require_writable(folder: Path) -> None:
+    """Make the folder.  Raises ValueError if nothing can be written in it."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a file that `write_json` wrote; nothing if it is absent or unreadable."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content`, keeping the old provenance where nothing else has changed."""
+    old = read_json(path)
+    if {**old, "provenance": None} == {**content, "provenance": None}:
+        return
+    part = path.with_suffix(".part")
+    part.write_text(_laid_out(content) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _laid_out(value: Any, indent: str = "") -> str:
+    """JSON with one line for each entry of a table and each row of an array."""
+    deeper = indent + " "
+    if isinstance(value, dict) and value:
+        entries = [f"{json.dumps(k, ensure_ascii=False)}: {_laid_out(v, deeper)}" for k, v in value.items()]
+        opening, closing = "{", "}"
+    elif isinstance(value, list) and value and isinstance(value[0], list | dict):
+        entries = [_laid_out(item, deeper) for item in value]
+        opening, closing = "[", "]"
+    else:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    body = f",\n{deeper}".join(entries)
+    return f"{opening}\n{deeper}{body}\n{indent}{closing}"
+
+
+def reproduce(study: Study, scale: Scale, folder: Path) -> dict[str, Any]:
+    """Compute a study, write <id>.json, draw it from there, write <id>.png and <id>.pdf.
+
+    Returns the content of the JSON.  Raises ValueError if the folder cannot be written.
+    """
+    started = time.perf_counter()
+    require_writable(folder)
+    numbers = {name: _kept(study, name, value) for name, value in study.compute(scale).items()}
+    data = {name: decode(value) for name, value in numbers.items()}
+    content = {
+        "id": study.id,
+        "title": study.title,
+        "sources": [str(source) for source in study.sources],
+        "relies_on": list(study.relies_on),
+        "scale": scale.name,
+        "seed": numbers.get("seed"),
+        "versions": versions(),
+        "summary": {name: _summed(value) for name, value in study.summary(data).items()},
+        "numbers": numbers,
+        "provenance": provenance(time.perf_counter() - started),
+    }
+    with writing(folder):
+        write_json(folder / f"{study.id}.json", content)
+        redraw(study, folder)
+    return content
+
+
+def _kept(study: Study, name: str, value: Any) -> Any:
+    try:
+        return encode(value)
+    except ValueError as problem:
+        raise ValueError(f"study {study.id!r}, {name!r}: {problem}") from None
+
+
+def _summed(value: Any) -> Any:
+    number, unit = value if isinstance(value, tuple) else (value, "")
+    return {"value": encode(number), "unit": unit}
+
+
+def redraw(study: Study, folder: Path) -> Figure:
+    """Draw <id>.png and <id>.pdf from <id>.json alone."""
+    from matplotlib import rc_context
+
+    figure = drawn(study, folder / f"{study.id}.json")
+    undated = {"CreationDate": None, "Producer": None, "Creator": None}
+    with rc_context(STYLE):
+        figure.savefig(folder / f"{study.id}.png", metadata={"Software": None})
+        figure.savefig(folder / f"{study.id}.pdf", metadata=undated)
+    return figure
+
+
+def drawn(study: Study, path: Path) -> Figure:
+    """The figure of a study from its JSON, not saved.
+
+    Raises ValueError where there is no such JSON.
+    """
+    from matplotlib import rc_context
+
+    content = read_json(path)
+    if "numbers" not in content:
+        raise ValueError(f"{path} holds no numbers; run: aimctheory reproduce {study.id}")
+    with rc_context(STYLE):
+        return study.draw({name: decode(value) for name, value in content["numbers"].items()})
+
+
+# ---- what the renderer drew ------------------------------------------------------------------
+
+
+def text_boxes(figure: Figure) -> list[tuple[str, NDArray[np.float64]]]:
+    """Every line of text that is drawn, with the four corners of its box in pixels, (4, 2).
+
+    The renderer itself is asked, so that hidden labels and ticks off the axes do not count.
+    """
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    boxes: list[tuple[str, NDArray[np.float64]]] = []
+
+    class Listener(RendererAgg):
+        def draw_text(self, gc: Any, x: Any, y: Any, s: Any, prop: Any, angle: Any, ismath: Any = False, mtext: Any = None) -> None:  # fmt: skip  # noqa: E501
+            width, height, descent = self.get_text_width_height_descent(s, prop, ismath)
+            turn = np.exp(1j * np.deg2rad(angle))
+            corners = np.array([0, width, width + 1j * height, 1j * height]) - 1j * descent
+            corners = (corners * turn).conj() + complex(x, y)
+            boxes.append((s, np.stack([corners.real, corners.imag], axis=1)))
+
+    width, height = figure.bbox.size
+    figure.draw(Listener(width, height, figure.dpi))
+    return [(s, box) for s, box in boxes if s.strip()]
+
+
+def overlapping_texts(figure: Figure) -> list[tuple[str, str]]:
+    """The pairs of drawn texts whose boxes intersect by more than a pixel."""
+    boxes = text_boxes(figure)
+    return [
+        (s, t) for i, (s, a) in enumerate(boxes) for t, b in boxes[i + 1 :] if _intersect(a, b)
+    ]
+
+
+def texts_cut_off(figure: Figure) -> list[str]:
+    """The drawn texts that reach beyond the edge of the figure by more than a pixel."""
+    size = np.asarray(figure.bbox.size)
+    return [s for s, box in text_boxes(figure) if np.any(box < -1) or np.any(box > size + 1)]
+
+
+def _intersect(a: NDArray[np.float64], b: NDArray[np.float64], least: float = 1.0) -> bool:
+    """Whether two rectangles overlap: no edge direction of either one parts them."""
+    for corners in (a, b):
+        for side in (corners[1] - corners[0], corners[3] - corners[0]):
+            along = side / max(float(np.hypot(*side)), 1e-12)
+            p, q = a @ along, b @ along
+            if min(p.max(), q.max()) - max(p.min(), q.min()) <= least:
+                return False
+    return True

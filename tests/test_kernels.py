@@ -1,0 +1,323 @@
+"""Generated modules: what stands in them, what they compile to, and that they are never stale."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy
+
+import aimctheory
+from aimctheory import kernels
+from aimctheory.algorithms.analog_sgd import analog_sgd, weight
+from aimctheory.algorithms.record import LEARNING_RATE, Algorithm
+from aimctheory.algorithms.residual_learning import residual_learning_v2
+from aimctheory.catalogue import ideal, linear, power
+from aimctheory.laws import gaussian, uniform
+from aimctheory.notation import REALS, Parameter, Source
+from aimctheory.objectives.quadratic import quadratic
+from aimctheory.plan import plan
+from aimctheory.problem import pose
+from aimctheory.simulate import simulate
+from tests.comparison import (
+    ALGORITHMS,
+    AVERAGES,
+    CELLS,
+    LAWS,
+    both,
+    differing,
+    hyper_of,
+    uncompiled,
+)
+
+BOWL = quadratic([1.0, 2.0], [0.1, 0.2])
+PACKAGE = Path(kernels.__file__).parent
+
+
+def text_of(algorithm, device, objective=BOWL, law=LAWS["gaussian"], averages=None):
+    """The module of a problem with typical numbers."""
+    noise = {"gradient": law} | dict.fromkeys(algorithm.noises, uniform(0.05))
+    problem = pose(
+        algorithm, device, objective, hyper=hyper_of(algorithm), noise=noise, start=None,
+        replicates=3, averages=averages,
+    )  # fmt: skip
+    return kernels.module_text(plan(problem))
+
+
+def function_lines(text, name):
+    """The body of one function of a module."""
+    body = re.search(rf"^def {name}\(.*?\):\n(.*?)(?=^\S|\Z)", text, re.DOTALL | re.MULTILINE)
+    return [line.strip() for line in body[1].strip().splitlines()]
+
+
+# -- the text -------------------------------------------------------------------------------------
+
+
+def test_the_update_holds_the_lines_of_the_step_in_source_order_under_its_names():
+    text = text_of(residual_learning_v2, linear(tau=1, c=0.2))
+    assert function_lines(text, "update") == [
+        "gradient = objective_curvature * (state_W + hyper_mixing * state_P - objective_minimiser)"
+        " + gradient_sigma * raw_gradient",
+        "P = pulse_P(state_P, -hyper_learning_rate * gradient, P_tau, P_c)",
+        "noise_read = read_sigma * (sqrt(12.0) * (raw_read - 0.5))",
+        "H = (1.0 - hyper_filter_rate) * state_H + hyper_filter_rate * (P + noise_read)",
+        "d = where(abs(H) > hyper_threshold, hyper_transfer_rate * H, 0.0)",
+        "W = pulse_W(state_W, d, W_tau, W_c)",
+        "return P, W, H",
+    ]
+
+
+def test_the_pulse_is_written_by_q_up_and_q_down():
+    text = text_of(analog_sgd, power(tau=1, gamma=2))
+    assert function_lines(text, "pulse_W")[-1].startswith("return w + d * where(d >= 0.0, ")
+    assert "pulse" not in "".join(function_lines(text_of(analog_sgd, ideal()), "pulse_W")[:-1])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("algorithm", ALGORITHMS.values(), ids=ALGORITHMS)
+def test_no_module_exceeds_120_lines(algorithm, cell):
+    for law in LAWS.values():
+        text = text_of(algorithm, CELLS[cell], law=law, averages=AVERAGES)
+        assert len(text.splitlines()) <= 120
+        assert max(len(line) for line in function_lines(text, "update")) < 400
+
+
+def test_a_module_says_what_it_computes_and_whom_it_calls():
+    head = text_of(analog_sgd, linear(tau=1)).split('"""')[1]
+    assert head.startswith(
+        "Analog SGD: W on linear response; quadratic objective; gaussian gradient noise."
+    )
+    for called in ("elementary", "noise", "lanes"):
+        assert re.search(rf"^aimctheory\.{called} [0-9a-f]{{16}}$", head, re.MULTILINE)
+
+
+def test_numbers_stay_out_of_the_text_so_that_one_module_serves_them_all():
+    assert text_of(analog_sgd, linear(tau=1, c=0.2)) == text_of(analog_sgd, linear(tau=2, c=0))
+
+
+def test_a_scalar_exponent_is_part_of_the_text():
+    square, cube = (text_of(analog_sgd, power(tau=1, gamma=g)) for g in (2, 3))
+    assert square != cube
+    assert "power(" not in square.split("def pulse_W")[1]
+
+
+def test_a_module_has_no_call_but_those_it_imports():
+    text = text_of(residual_learning_v2, power(tau=1, gamma=2.37), averages=AVERAGES)
+    calls = set(re.findall(r"(\w+)\(", "".join(function_lines(text, "update"))))
+    assert calls <= {"pulse_P", "pulse_W", "where", "abs", "sqrt", "exp", "log", "power", "sign"}
+
+
+@pytest.mark.parametrize("name", ["elementary", "noise", "lanes"])
+def test_an_edit_of_a_called_file_changes_the_text(monkeypatch, tmp_path, name):
+    before = text_of(analog_sgd, linear(tau=1))
+    edited = tmp_path / f"{name}.py"
+    edited.write_text((PACKAGE / f"{name}.py").read_text() + "\n")
+    monkeypatch.setattr(getattr(aimctheory, name), "__file__", str(edited))
+    after = text_of(analog_sgd, linear(tau=1))
+    differing_lines = [b for a, b in zip(before.split("\n"), after.split("\n"), strict=True) if a != b]
+    assert [line.split()[0] for line in differing_lines] == [f"aimctheory.{name}"]
+
+
+# -- an algorithm that uses everything ------------------------------------------------------------
+
+
+def everything(state, hyper, gradient, ops):
+    sign = ops.sign(gradient)
+    q = ops.response.W(state.W, -gradient)
+    due = (ops.k % hyper.period == 0.0) & (ops.row >= 1.0) | (state.H > 0.1)
+    lines = ops.noise("lines", per="column")
+    drift = ops.noise("drift", per="row")
+    size = ops.exp(-abs(state.H)) + ops.log(1.0 + state.H * state.H) + ops.sqrt(abs(gradient))
+    H = 0.9 * state.H + 0.1 * (gradient + drift)
+    d = ops.where(due, 0.05 * H * size, 0.01 * sign / q)
+    place = 1.0 + 0.1 * ops.column / ops.columns + ops.row / ops.rows
+    cap = ops.where(ops.k != 3, float("inf"), 0.02)
+    d = ops.where(abs(d) < cap, d, -cap * place)
+    return {"W": ops.pulse.W(state.W, d + 0.01 * lines), "H": H, "N": drift, "M": lines}
+
+
+all_ops = Algorithm(
+    id="all-ops", title="All operations", source=Source("RF25", "none"), arrays={"W": 0.0},
+    buffers={"H": 0.0, "N": 0.0, "M": 0.0}, noises=("drift", "lines", "unused"),
+    hyper=(Parameter("period", sympy.Symbol("T"), REALS, (2, 5), "steps between transfers"),),
+    query=weight, step=everything, readout=weight,
+)  # fmt: skip
+LAYER = replace(quadratic(np.linspace(0.5, 2, 6), 0.3), shape=(2, 3))
+
+
+def run_everything(**changes):
+    given = {"hyper": {"period": 3.0}, "steps": 23, "replicates": 5, "rng": 4, "record_every": 1}
+    given["noise"] = {"gradient": gaussian(0.6), "drift": uniform(0.3), "lines": gaussian(0.2)}
+    return both(all_ops, linear(tau=1, c=0.2), LAYER, **(given | changes))
+
+
+def test_every_operation_is_printed_with_the_meaning_it_has():
+    with uncompiled():
+        runs = run_everything()
+    assert differing(*runs) == []
+    assert np.ptp(runs[0].readout) > 0.01
+
+
+def test_every_operation_is_compiled_to_the_same_bits():
+    assert differing(*run_everything(replicates=50, steps=60)) == []
+
+
+@pytest.mark.parametrize(("state", "axis"), [("N", 3), ("M", 2)])
+def test_noise_per_row_or_column_is_shared_along_it_and_drawn_anew_elsewhere(state, axis):
+    with uncompiled():
+        drawn = run_everything()[1].states[state][:, 1:].reshape(5, 23, 2, 3)
+    assert (drawn == drawn.take([0], axis=axis)).all()
+    apart = drawn.take(0, axis=axis)
+    assert np.unique(apart).size == apart.size
+
+
+# -- the compiled code ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(monkeypatch, tmp_path):
+    """Modules that are compiled here and now, because the assembly of kept ones is gone."""
+    load, made = kernels.load, []
+    monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path))
+
+    def load_anew(text):
+        made.append(load(f"# {tmp_path}\n{text}"))
+        return made[-1]
+
+    monkeypatch.setattr(kernels, "load", load_anew)
+    return made
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
+def test_the_lane_loop_is_vectorised_and_calls_and_allocates_nothing(fresh):
+    device = {"P": power(tau=1, gamma=2.37), "W": linear(tau=np.linspace(1, 2, 2))}
+    simulate(
+        residual_learning_v2, device, BOWL, hyper=hyper_of(residual_learning_v2), steps=8,
+        noise={"gradient": gaussian(0.5), "read": gaussian(0.1)}, averages=AVERAGES, rng=1,
+    )  # fmt: skip
+    (assembly,) = fresh[0].four_steps.inspect_asm().values()
+    packed, single = (len(re.findall(rf"\bv?(?:mul|add|sub){kind}\b", assembly)) for kind in ("pd", "sd"))
+    assert packed > 100
+    assert packed > 0.8 * single
+    assert not re.findall(r"\bcall\w*\b.*", assembly)
+    assert not re.findall(r"\bvfn?m(?:add|sub)\w+", assembly)
+
+
+# -- kept across processes, never stale -----------------------------------------------------------
+
+SCRIPT = """
+import json, sys
+from aimctheory import kernels
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.catalogue import exponential
+from aimctheory.laws import gaussian
+from aimctheory.objectives.quadratic import quadratic
+from aimctheory.simulate import simulate
+
+load, loaded = kernels.load, []
+kernels.load = lambda text: loaded.append(load(text)) or loaded[-1]
+
+def final(engine):
+    run = simulate(analog_sgd, exponential(tau=1, gamma=2), quadratic(minimiser=0.3), noise=gaussian(0.5),
+                   hyper={"learning_rate": 0.05}, steps=50, replicates=3, rng=1, engine=engine)
+    return run.readout[:, -1, 0].tolist()
+
+def kept():
+    stats = [loaded[0].run.stats]
+    return {"name": loaded[0].__name__, "hits": sum(sum(s.cache_hits.values()) for s in stats),
+            "misses": sum(sum(s.cache_misses.values()) for s in stats)}
+
+print(json.dumps({"kernel": final("kernel"), "reference": final("reference")} | kept()))
+"""
+
+
+def start(root, cache):
+    """The script of above in a process of its own, with the package found in `root`."""
+    settings = {"AIMCTHEORY_CACHE": str(cache), "PYTHONPATH": str(root)}
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], env=os.environ | settings, cwd=root, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return json.loads(output)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A cache that one process has filled, and what it computed."""
+    cache = tmp_path_factory.mktemp("kernels")
+    return cache, finish(start(PACKAGE.parent, cache))
+
+
+def test_a_first_process_compiles_and_the_next_one_does_not(first):
+    cache, before = first
+    assert (before["hits"], before["misses"]) == (0, 1)
+    after = finish(start(PACKAGE.parent, cache))
+    assert (after["hits"], after["misses"]) == (1, 0)
+    assert after["kernel"] == before["kernel"] == before["reference"]
+
+
+EDITS = {
+    "noise": ("0x9E3779B9", "0x9E3779B7"),
+    "elementary": ("0.1666666666666641", "0.1666"),
+    "lanes": ("raw[to + j] = first", "raw[to + j] = -first"),
+}
+
+
+@pytest.mark.parametrize(
+    "file", ["noise", *(pytest.param(f, marks=pytest.mark.slow) for f in ("elementary", "lanes"))]
+)
+def test_an_edit_gives_fresh_numbers_under_a_new_name(first, tmp_path, file):
+    cache, before = first
+    shutil.copytree(PACKAGE, tmp_path / "aimctheory", ignore=shutil.ignore_patterns("__pycache__"))
+    edited = tmp_path / "aimctheory" / f"{file}.py"
+    old, new = EDITS[file]
+    assert edited.read_text().count(old) == 1
+    edited.write_text(edited.read_text().replace(old, new))
+    after = finish(start(tmp_path, cache))
+    assert after["name"] != before["name"]
+    assert after["misses"] == 1
+    assert after["kernel"] != before["kernel"]
+    assert (after["kernel"] == after["reference"]) == (file != "lanes")
+
+
+@pytest.mark.slow
+def test_four_processes_may_build_the_same_kernel_at_once(tmp_path):
+    results = [finish(p) for p in [start(PACKAGE.parent, tmp_path) for _ in range(4)]]
+    assert all(r["kernel"] == results[0]["reference"] for r in results)
+    assert len(list(tmp_path.glob("kernel_*.py"))) == 1
+    assert not list(tmp_path.glob("*.part"))
+    assert finish(start(PACKAGE.parent, tmp_path))["hits"] == 1
+
+
+def test_an_unwritable_cache_folder_is_said_with_the_way_out(monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    monkeypatch.setenv("AIMCTHEORY_CACHE", str(file / "kernels"))
+    with pytest.raises(ValueError, match="cannot be written") as raised:
+        kernels.load("# a module that was never loaded before\n")
+    said = str(raised.value)
+    assert str(file) in said
+    assert "set AIMCTHEORY_CACHE" in said
+    assert "engine='reference'" in said
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("AIMCTHEORY_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kernels.cache_folder() == tmp_path / "aimctheory"
+    monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path / "mine"))
+    assert kernels.cache_folder() == tmp_path / "mine"
