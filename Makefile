@@ -1,35 +1,57 @@
-# Both commands set everything up first: a virtual environment with the locked, hashed packages.
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
-BIN := .venv/bin
-STAMP := .venv/.installed-$(shell cksum requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
-unexport VIRTUAL_ENV PYTHONPATH
+# `make reproduce` and `make test` need make and Python 3.11 or newer, nothing else.  Both first set
+# up .venv with the packages of requirements.lock, every one checked against its hash.  That is done
+# once, and again when the lock changes; it can be interrupted at any point and run again.
 
-.PHONY: reproduce test test-slow lint setup
+PYTHON ?=
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --quiet
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+.PHONY: reproduce test test-slow lint environment
 .DEFAULT_GOAL := reproduce
 
-reproduce: setup ## every study and every claim, the verdict table, the report
-	$(BIN)/aimctheory reproduce
+reproduce: environment ## every study and every claim, the verdict table, the report
+	@$(PY) -m aimctheory reproduce
 
-test: setup ## every test not marked slow
-	$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist worksteal
+test: environment ## every test that is not marked slow
+	@$(PY) -m pytest -q -m "not slow" -n 2 --dist worksteal
 
-test-slow: setup ## the tests marked slow
-	$(BIN)/python -m pytest -q -m slow -n 2 --dist worksteal
+test-slow: environment ## the tests that are marked slow
+	@$(PY) -m pytest -q -m slow -n 2 --dist worksteal
 
-lint: setup ## ruff and mypy
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+lint: environment ## ruff and mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
 
-setup: $(STAMP)
-
-$(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	  || { echo "aimctheory needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11"; exit 2; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
-	  || { echo "this Python cannot make virtual environments; install its venv package (Debian: apt-get install python3-venv)"; exit 2; }
-	@echo "setting up .venv (locked packages, once)"
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
+environment:
+	@test -f .venv/.made && $(PY) -c '' 2>/dev/null || $(PY) -m pip --version >/dev/null 2>&1 || { \
+	  for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	      found=$$python; break; \
+	    fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "aimctheory needs Python 3.11 or newer and found none; install one, or name it:" \
+	      "make PYTHON=/path/to/python3.11" >&2; exit 2; \
+	  fi; \
+	  if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "$$found cannot make virtual environments; install its venv package" \
+	      "(on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 2; \
+	  fi; \
+	  echo "making .venv with $$("$$found" --version)"; \
+	  "$$found" -m venv --clear .venv; \
+	}
+	@touch .venv/.made
+	@lock=$$(cksum < requirements.lock); \
+	if [ "$$lock" != "$$(cat .venv/.installed-lock 2>/dev/null)" ]; then \
+	  echo "installing the locked packages into .venv (a minute or so, once)"; \
+	  rm -f .venv/.installed-*; \
+	  $(PIP) install --require-hashes --only-binary :all: -r requirements.lock || exit 2; \
+	  echo "$$lock" > .venv/.installed-lock; \
+	fi
+	@project="$$(cksum < pyproject.toml) in $(CURDIR)"; \
+	if [ "$$project" != "$$(cat .venv/.installed-project 2>/dev/null)" ]; then \
+	  $(PIP) install --no-deps --no-build-isolation -e . || exit 2; \
+	  echo "$$project" > .venv/.installed-project; \
+	fi

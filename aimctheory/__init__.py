@@ -13,7 +13,9 @@ the package costs little more than importing NumPy.
 from __future__ import annotations
 
 import importlib
+import sys
 from difflib import get_close_matches
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from aimctheory.response import Response as Response
     from aimctheory.simulate import simulate as simulate
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "aimctheory": ("derive", "exact"),
     "aimctheory.algorithms.analog_sgd": ("analog_sgd",),
@@ -63,18 +67,29 @@ __all__ = sorted(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        home = _HOME[name]
-        if home == __name__:
-            return importlib.import_module(f"{home}.{name}")
-        # The submodule `simulate` must not hide the function of that name.
-        value = getattr(importlib.import_module(home), name)
-        globals()[name] = value
-        return value
-    near = get_close_matches(name, __all__, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; it offers: {', '.join(__all__)}"
-    raise AttributeError(f"aimctheory has no {name!r}{hint}")
+    if name not in _HOME:
+        near = get_close_matches(name, __all__, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it offers: {', '.join(__all__)}"
+        raise AttributeError(f"aimctheory has no {name!r}; {hint}")
+    home = _HOME[name]
+    if home == __name__:
+        return importlib.import_module(f"{home}.{name}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """The package, in which importing the module `simulate` does not hide the function."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _HOME.get(name) == value.__name__:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -328,7 +328,7 @@ def _accurate(formula: sympy.Expr, point: float, fixed: Response) -> float:
             value = f(_inside(point, fixed))
             if value.rad() <= abs(value.mid()) * 2.0**-60:
                 return float(value.mid())
-            if value.contains(0) and value.rad() < 2.0**-1080:
+            if value.contains(0) and value.rad() < 2.0**-1070:
                 return 0.0
     return math.nan
 

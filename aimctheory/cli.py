@@ -1,6 +1,6 @@
 """The command line.  Everything it does is a Python call that a notebook can make as well.
 
-Data goes to stdout, progress to stderr and only to a terminal.  Exit codes: 0 as expected, 1 a
+Data goes to stdout, progress to stderr and only to a terminal.  Exit codes: 0 all as expected, 1 a
 verdict or a study is not as expected, 2 a usage error in one sentence, 130 stopped by Ctrl-C.
 """
 
@@ -8,242 +8,291 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aimctheory import discover
-from aimctheory.jobs import Done, Job, run_all
+from aimctheory import __version__, console, discover
+from aimctheory.jobs import Done, Job, processors, run_all
 
 EXAMPLES = """
 \b
 Examples:
-  aimctheory list                         every claim and study
-  aimctheory show rf25-theorem-5          statement, evidence, mutants
+  aimctheory list                         what there is
+  aimctheory show rf25-theorem-5          a claim: statement, mutants, what was found
   aimctheory show analog-sgd --kernel     the compiled step as a short module
-  aimctheory check rf25-theorem-5 --full  one claim, at full size
-  aimctheory reproduce                    all of it, and the report
+  aimctheory check rf25-theorem-5 --full  judge one claim, at full size
+  aimctheory check --json > verdicts.json judge all, as plain data
+  aimctheory reproduce                    every study and claim, and the report
 """
 
 
-def _one_sentence(command: Callable[..., None]) -> Callable[..., None]:
-    """Errors of the user's making as one sentence and exit code 2; Ctrl-C as 130."""
+class _OneSentence(click.Group):
+    """Commands whose errors are one sentence with exit code 2, and Ctrl-C exit code 130."""
 
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
+    def invoke(self, ctx: click.Context) -> Any:
         try:
-            command(*args, **kwargs)
+            return super().invoke(ctx)
         except ValueError as error:
+            if ctx.params.get("debug"):
+                raise
             click.echo(f"aimctheory: {error}", err=True)
-            sys.exit(2)
+            ctx.exit(2)
+        except BrokenPipeError:  # `aimctheory list | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         except KeyboardInterrupt:
             click.echo("aimctheory: stopped", err=True)
-            sys.exit(130)
-
-    return wrapped
+            ctx.exit(130)
 
 
-@click.group(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="aimctheory")
-def main() -> None:
+@click.group(
+    cls=_OneSentence, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__)
+@click.option("--debug", is_flag=True, help="Show Python tracebacks.")
+@click.pass_context
+def main(ctx: click.Context, debug: bool) -> None:
     """Check the theory of training on analog hardware, statement by statement."""
+    ctx.obj = ctx.obj or discover.here()
+
+
+def _sizes(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of the commands that run something."""
+    for option in (
+        click.option(
+            "-j", "--jobs", type=click.IntRange(1), help="Worker processes; default: all CPUs."
+        ),
+        click.option("--full", is_flag=True, help="Large sizes, narrower intervals."),
+        click.option("--quick", is_flag=True, help="Small sizes; a verdict may be undecided."),
+        click.argument("ids", nargs=-1, metavar="[ID]..."),
+    ):
+        command = option(command)
+    return command
 
 
 def _scale(quick: bool, full: bool) -> str:
     if quick and full:
-        raise ValueError("--quick and --full exclude one another; give one of them")
+        raise ValueError("--quick and --full exclude one another; give one of them, or none")
     return "quick" if quick else "full" if full else "default"
 
 
-def _sizes(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option("--quick", is_flag=True, help="Small sizes; undecided is allowed.")(command)
-    command = click.option("--full", is_flag=True, help="Large sizes, narrower intervals.")(command)
-    return click.option("-j", "--jobs", type=click.IntRange(1), help="Worker processes.")(command)
-
-
-def _listed() -> list[dict[str, str]]:
-    claims, studies = discover.claims(), discover.studies()
-    for sentence in (*claims.broken, *studies.broken):
-        click.echo(f"aimctheory: {sentence}", err=True)
-    rows = [
-        {"id": c.id, "title": c.title, "paper": c.source.paper, "locator": c.source.locator, "kind": "claim"}
-        for c in claims.items.values()
-    ]
-    for s in studies.items.values():
-        where = "; ".join(str(source) for source in s.sources)
-        paper = s.sources[0].paper if s.sources else ""
-        rows.append({"id": s.id, "title": s.title, "paper": paper, "locator": where, "kind": "study"})
-    return rows
+# ---- list and show ---------------------------------------------------------------------------
 
 
 @main.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Plain data on stdout.")
-@_one_sentence
-def list_command(as_json: bool) -> None:
-    """Every claim and study, with where it is printed."""
-    rows = _listed()
+@click.option("--json", "as_json", is_flag=True, help="Claims and studies as plain data.")
+@click.pass_obj
+def list_command(project: discover.Project, as_json: bool) -> None:
+    """List claims, studies, responses and algorithms."""
     if as_json:
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        found = discover.claims(project) | discover.studies(project)
+        console.say(found.broken)
+        entries = [_entry(item) for item in found.items.values()]
+        click.echo(json.dumps(entries, indent=1, ensure_ascii=False))
         return
-    _print_table(("id", "kind", "title", "printed at"), [
-        (r["id"], r["kind"], r["title"], r["locator"] if r["kind"] == "study" else f"{r['paper']} {r['locator']}")
-        for r in rows
-    ])  # fmt: skip
-    for what, found in (("responses", discover.responses()), ("algorithms", discover.algorithms())):
-        click.echo(f"{what}: {', '.join(found.items)}")
-    if discover.checkout() is None:
-        click.echo("studies and figures need a checkout of the project", err=True)
+    found = discover.everything(project)
+    console.say(found.broken)
+    entries = [_entry(item) for item in found.items.values()]
+    console.table(
+        ("id", "kind", "title", "printed at"),
+        [(e["id"], e["kind"], e["title"], f"{e['paper']} {e['locator']}".strip()) for e in entries],
+    )
+    if project.checkout is None:
+        click.echo("Studies need a checkout of the project.", err=True)
+
+
+def _entry(item: discover.Item) -> dict[str, str]:
+    """Id, title, paper, locator and kind; of several sources, all."""
+    record = item.record
+    sources = record.sources if item.kind == "study" else (record.source,)
+    sources = [source for source in sources if source is not None]
+    locator = "; ".join([s.locator for s in sources[:1]] + [str(s) for s in sources[1:]])
+    paper = sources[0].paper if sources else ""
+    head = {"id": item.id, "title": record.title, "paper": paper, "locator": locator}
+    return {**head, "kind": item.kind}
 
 
 @main.command()
 @click.argument("id")
-@click.option("--kernel", is_flag=True, help="Print the generated module of an algorithm.")
-@_one_sentence
-def show(id: str, kernel: bool) -> None:
-    """A claim, study, response or algorithm in full."""
-    from aimctheory import show as text
+@click.option("--kernel", is_flag=True, help="The generated module of an algorithm or a response.")
+@click.pass_obj
+def show(project: discover.Project, id: str, kernel: bool) -> None:
+    """Show a claim, study, response or algorithm in full."""
+    from aimctheory import show as shown
 
-    kinds = [discover.claims(), discover.studies(), discover.responses(), discover.algorithms()]
-    known = {name: item for found in kinds for name, item in found.items.items()}
-    (item,) = discover.pick(known, (id,)).values()
-    click.echo(text.kernel(item) if kernel else text.describe(item))
+    (item,) = discover.everything(project).pick([id])
+    click.echo(shown.kernel(item.record) if kernel else shown.describe(item, project))
+
+
+# ---- check and reproduce ---------------------------------------------------------------------
 
 
 @main.command()
-@click.argument("ids", nargs=-1)
 @_sizes
 @click.option("--json", "as_json", is_flag=True, help="Plain data on stdout.")
-@_one_sentence
-def check(ids: tuple[str, ...], quick: bool, full: bool, jobs: int | None, as_json: bool) -> None:
-    """Judge claims (all if none is named)."""
-    scale = _scale(quick, full)
-    claims = discover.claims()
-    chosen = discover.pick(claims.items, ids)
-    done = _run([Job("claim", name, scale, Path()) for name in chosen], jobs, "check")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    quick: bool,
+    full: bool,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Judge claims, all of them if none is named.
+
+    Exits with 1 if a verdict is not the expected one, or a file cannot be used.
+    """
+    from aimctheory.report import KEYS, union_bound
+
+    project: discover.Project = ctx.obj
+    scale, claims = _scale(quick, full), discover.claims(project)
+    for name in ids:
+        if name not in claims.items and name in discover.studies(project).items:
+            raise ValueError(f"{name!r} is a study; run: aimctheory reproduce {name}")
+    todo = [Job("claim", item.id, scale, Path(), project) for item in claims.pick(ids)]
+    done = _run(todo, jobs, "check")
     rows = [d.result for d in done if d.result]
     if as_json:
-        keys = ("id", "title", "paper", "locator", "relation", "verdict", "expected", "level", "stated",
-                "computed", "margin", "error", "tightness", "mutants", "seconds")  # fmt: skip
-        click.echo(json.dumps([{k: r[k] for k in keys} for r in rows], indent=1, ensure_ascii=False))
+        data = [{key: row[key] for key in KEYS} for row in rows]
+        click.echo(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        _print_verdicts(rows)
-    _leave(done, claims.broken)
+        console.verdicts(rows)
+        click.echo(union_bound(rows))
+    _leave(ctx, todo, done, claims.broken, "check")
 
 
 @main.command()
-@click.argument("ids", nargs=-1)
 @_sizes
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for figures and JSON.")
-@_one_sentence
-def reproduce(ids: tuple[str, ...], quick: bool, full: bool, jobs: int | None, out: Path | None) -> None:
-    """Run studies and claims (all if none is named), write figures and the report."""
-    from aimctheory import report
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results.")
+@click.pass_context
+def reproduce(
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    quick: bool,
+    full: bool,
+    jobs: int | None,
+    out: Path | None,
+) -> None:
+    """Run studies and claims; write figures and the report.
 
-    scale, root = _scale(quick, full), discover.checkout()
-    if root is None:
-        raise ValueError("figures and the report need a checkout of the project; `check` works here")
-    folder = out or root / "figures"
-    claims, studies = discover.claims(), discover.studies()
-    chosen = discover.pick({**claims.items, **studies.items}, ids)
+    Runs all of them if none is named.  Results go to figures/ and paper_repro.md of the checkout,
+    or to the folder given with --out, and are kept as each one finishes.
+    """
+    from aimctheory import figures, report
+
+    project: discover.Project = ctx.obj
+    scale, folder = _scale(quick, full), out or project.root / "figures"
+    claims, studies = discover.claims(project), discover.studies(project)
+    known = claims | studies
+    chosen = known.pick(ids)
+    figures.require_writable(folder)
     rows = report.load_rows(folder)
-    kinds = {name: "study" if name in studies.items else "claim" for name in chosen}
-    todo = sorted((Job(kinds[name], name, scale, folder) for name in chosen), key=lambda job: job.kind != "study")
+    costs = _seconds(chosen, folder, rows)
+    todo = [Job(item.kind, item.id, scale, folder, project) for item in chosen]
+    todo.sort(key=lambda job: -costs[job.id])
 
     def keep(done: Done) -> None:
         if done.result and done.job.kind == "claim":
             rows[done.job.id] = done.result
-            report.store_rows(folder, {i: rows[i] for i in claims.items if i in rows}, scale)
+            report.store_rows(folder, {i: rows[i] for i in claims.items if i in rows})
 
-    report.store_rows(folder, rows, scale) if rows else None
     done = _run(todo, jobs, "reproduce", keep)
-    ordered = {name: rows[name] for name in claims.items if name in rows}
-    _print_verdicts([r for r in ordered.values() if r["id"] in chosen])
-    for d in done:
-        if d.job.kind == "study" and d.result:
-            click.echo(f"figure  {folder / d.job.id}.png")
-    page = root / "paper_repro.md"
-    if out is None:
-        report.write(page, ordered, folder)
-        for name in report.unmarked(page.read_text(encoding="utf-8"), chosen):
-            click.echo(f"aimctheory: {name} has no block in paper_repro.md; add its markers", err=True)
-        click.echo(f"report  {page}")
-    _leave(done, (*claims.broken, *studies.broken))
+    finished = {d.job.id: d for d in done if d.result}
+    console.verdicts(
+        [rows[item.id] for item in chosen if item.kind == "claim" and item.id in finished]
+    )
+    console.figures(
+        [finished[i.id] for i in chosen if i.kind == "study" and i.id in finished], folder
+    )
+    click.echo(report.union_bound([row for name, row in rows.items() if name in claims.items]))
+    page = project.root / "paper_repro.md"
+    target = out / page.name if out else page
+    contents = report.Contents(
+        claims.items.keys(), studies.items.keys(), discover.transcribed(project)
+    )
+    unknown, missing = report.write(page, target, folder, contents)
+    console.say(missing)
+    click.echo(f"report   {console.near(target)}")
+    _leave(ctx, todo, done, (*known.broken, *unknown), "reproduce")
+
+
+def _seconds(
+    chosen: Sequence[discover.Item], folder: Path, rows: Mapping[str, Mapping[str, Any]]
+) -> dict[str, float]:
+    """What each item took last time, so that long ones start first; unknown ones before all."""
+    from aimctheory.figures import read_json
+
+    def last(item: discover.Item) -> float:
+        if item.kind == "claim":
+            return float(rows.get(item.id, {}).get("seconds") or "inf")
+        stored = read_json(folder / f"{item.id}.json").get("provenance", {})
+        return float(stored.get("seconds", "inf"))
+
+    return {item.id: last(item) for item in chosen}
 
 
 @main.command()
-@_one_sentence
-def doctor() -> None:
-    """Versions, processors, the kernel cache, and a one-second self-test."""
-    from aimctheory import show as text
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Examine the installation."""
+    from aimctheory.doctor import examine
 
-    report, healthy = text.doctor()
-    click.echo(report)
-    sys.exit(0 if healthy else 1)
+    findings = examine(ctx.obj)
+    console.table(
+        ("", "found", ""), [(f.what, f.found, "" if f.ok else "NOT OK") for f in findings]
+    )
+    ctx.exit(0 if all(f.ok for f in findings) else 1)
 
 
-def _run(todo: list[Job], jobs: int | None, verb: str, keep: Callable[[Done], None] | None = None) -> list[Done]:
-    """Every job's outcome, with a progress line; after Ctrl-C what is finished is kept."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+# ---- running ---------------------------------------------------------------------------------
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+def _run(
+    todo: list[Job],
+    workers: int | None,
+    verb: str,
+    keep: Callable[[Done], None] = lambda done: None,
+) -> list[Done]:
+    """The outcomes, in the catalogue's order, with progress; after Ctrl-C those that there are."""
     done: list[Done] = []
-    workers = jobs or os.cpu_count() or 1
     try:
-        with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
-            task = bar.add_task(verb, total=len(todo))
-            for each in run_all(todo, min(workers, len(todo))):
+        with console.progress(verb, len(todo)) as (advance, watch):
+            for each in run_all(todo, workers or processors(), watch):
                 done.append(each)
-                if keep:
-                    keep(each)
-                bar.update(task, advance=1, description=f"{verb}: {each.job.id} {each.seconds:.1f} s")
+                keep(each)
+                advance()
     except KeyboardInterrupt:
-        rest = [job.id for job in todo if job.id not in {d.job.id for d in done}]
-        click.echo(
-            f"aimctheory: stopped; {len(done)} of {len(todo)} finished and kept; go on with: "
-            f"aimctheory {verb} {' '.join(rest)}", err=True,
-        )  # fmt: skip
-        sys.exit(130)
-    order = [job.id for job in todo]
-    return sorted(done, key=lambda d: order.index(d.job.id))
+        pass  # `_leave` sees what is missing
+    return sorted(done, key=lambda d: discover.natural(d.job.id))
 
 
-def _leave(done: list[Done], broken: tuple[str, ...]) -> None:
-    """Say what went wrong and exit 1, or return."""
-    problems = [f"{d.job.id}: {d.problem}" for d in done if d.problem] + list(broken)
-    unexpected = [d.result for d in done if d.result and d.job.kind == "claim" and not d.result["ok"]]
-    problems += [f"{r['id']}: {r['verdict']}, expected {r['expected']}; {r['reason']}" for r in unexpected]
-    for sentence in problems:
-        click.echo(f"aimctheory: {sentence}", err=True)
-    if problems:
-        sys.exit(1)
-
-
-def _print_verdicts(rows: list[dict[str, Any]]) -> None:
-    from aimctheory.report import number
-
-    _print_table(("claim", "verdict", "level", "margin", "tightness", "mutants", "s"), [
-        (r["id"], r["verdict"] + ("" if r["ok"] else " (!)"), r["level"], number(r["margin"]), number(r["tightness"]),
-         f"{r['mutants']['killed']}/{r['mutants']['total']}", f"{r['seconds']:.1f}")
-        for r in rows
-    ])  # fmt: skip
-
-
-def _print_table(head: tuple[str, ...], body: list[tuple[str, ...]]) -> None:
-    """A table that fits the terminal; piped, one line a row, as wide as it must be."""
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
-    table = Table(*head, box=SIMPLE, header_style="bold", pad_edge=False)
-    for cells in body:
-        table.add_row(*cells)
-    console.print(table)
+def _leave(
+    ctx: click.Context, todo: list[Job], done: list[Done], problems: Iterable[str], verb: str
+) -> None:
+    """Say on stderr what is not as it should be, and leave with the exit code for it."""
+    failed = [d for d in done if d.problem]
+    surprises = [d.result for d in done if d.result and not d.result.get("ok", True)]
+    sentences = [f"{d.job.id}: {d.problem}" for d in failed]
+    sentences += [
+        f"{r['id']}: {r['verdict']}, expected {r['expected']}"
+        + (f"; {r['reason']}" if r["reason"] else "")
+        for r in surprises
+    ]
+    sentences += problems
+    console.say(sentences)
+    root = ctx.find_root()
+    if root.params.get("debug"):
+        console.say(d.trace for d in failed)
+    rest = [job.id for job in todo if job.id not in {d.job.id for d in done}]
+    if rest:
+        size = "" if todo[0].scale == "default" else f" --{todo[0].scale}"
+        console.say([
+            f"stopped; {len(done)} of {len(todo)} finished"
+            f"{' and kept' if verb == 'reproduce' else ''}; go on with: "
+            f"aimctheory {verb}{size} {' '.join(rest)}"
+        ])  # fmt: skip
+        ctx.exit(130)
+    ctx.exit(1 if sentences else 0)

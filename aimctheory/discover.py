@@ -1,131 +1,200 @@
-"""What there is: claims, studies, responses, algorithms, found by walking their folders.
+"""What there is: claims, studies, responses and algorithms, found by walking their files.
 
-Nothing is registered anywhere.  A file that cannot be imported is named in one sentence and does not
-take the others down.
+Nothing is registered anywhere: a record counts because it stands in a file of the right folder.  A
+file that cannot be loaded becomes one line in `Catalogue.broken`, and everything else is served.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
-if TYPE_CHECKING:
-    from aimctheory.algorithms.record import Algorithm
-    from aimctheory.claim import Claim
-    from aimctheory.figures import Study
-    from aimctheory.response import Response
+PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a walk found, by id, and a sentence for each file that could not be read."""
+class Project:
+    """Where things are: the folder of claims and, unless installed from a wheel, the checkout."""
 
-    items: dict[str, Any]
-    broken: tuple[str, ...]
+    claims: Path
+    checkout: Path | None
+
+    @property
+    def root(self) -> Path:
+        """The checkout.  Raises ValueError where there is none."""
+        if self.checkout is None:
+            raise ValueError(
+                "studies, figures and the report need a checkout, and this is aimctheory installed "
+                "without one; clone the project and run it there (list, show and check work here)"
+            )
+        return self.checkout
 
 
-def checkout() -> Path | None:
-    """The project's folder if the package runs from a checkout, else None."""
-    here = Path(__file__).resolve().parent.parent
-    return here if (here / "analyses").is_dir() and (here / "pyproject.toml").is_file() else None
+def here() -> Project:
+    """The project that this package belongs to."""
+    root = PACKAGE.parent
+    is_checkout = (root / "analyses").is_dir() and (root / "pyproject.toml").is_file()
+    return Project(PACKAGE / "claims", root if is_checkout else None)
 
 
-def claims() -> Found:
-    """Every claim of `aimctheory.claims`: each module has `claim`, or several in `claims`."""
-    from aimctheory import claims as package
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record, its kind ("claim", "study", "response", "algorithm") and the file it stands in."""
+
+    kind: str
+    id: str
+    record: Any
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Items by id, in natural order, and one line for each file that could not be used."""
+
+    items: Mapping[str, Item] = field(default_factory=dict)
+    broken: tuple[str, ...] = ()
+
+    def __or__(self, other: Catalogue) -> Catalogue:
+        """Both catalogues; an id that both have keeps its first item, and the second is broken."""
+        both = [name for name in other.items if name in self.items]
+        twice = (f"{_short(other.items[name].path)}: {_taken(self.items[name])}" for name in both)
+        items = {**self.items, **{k: v for k, v in other.items.items() if k not in both}}
+        return Catalogue(items, (*self.broken, *other.broken, *twice))
+
+    def pick(self, names: Iterable[str] = ()) -> list[Item]:
+        """The named items, or all of them if none is named.
+
+        Raises ValueError for an unknown id, suggesting a near one.
+        """
+        chosen = list(dict.fromkeys(names))
+        for name in chosen:
+            if name not in self.items:
+                raise ValueError(f"there is no {name!r}; {self._hint(name)}")
+        return [self.items[name] for name in chosen or self.items]
+
+    def _hint(self, name: str) -> str:
+        file = f"{name.replace('-', '_')}.py"
+        for line in self.broken:
+            if f"/{file}:" in line:
+                return f"its file cannot be used: {line}"
+        near = get_close_matches(name, self.items, n=1)
+        return f"did you mean {near[0]!r}?" if near else "`aimctheory list` shows what there is"
+
+
+def claims(project: Project | None = None) -> Catalogue:
+    """Every claim in the folder of claims."""
     from aimctheory.claim import Claim
 
-    return _collect(_modules(package), Claim)
+    return _found("claim", Claim, (project or here()).claims)
 
 
-def studies() -> Found:
-    """Every study of the checkout's `analyses` folder; none in an installed package."""
+def studies(project: Project | None = None) -> Catalogue:
+    """Every study in the checkout's analyses; none without a checkout."""
     from aimctheory.figures import Study
 
-    root = checkout()
-    return _collect(_scripts(root / "analyses") if root else iter(()), Study)
+    checkout = (project or here()).checkout
+    return _found("study", Study, checkout / "analyses") if checkout else Catalogue()
 
 
-def algorithms() -> Found:
-    """Every algorithm of `aimctheory.algorithms`."""
-    from aimctheory import algorithms as package
+def algorithms() -> Catalogue:
+    """Every algorithm in its folder."""
     from aimctheory.algorithms.record import Algorithm
 
-    return _collect(_modules(package), Algorithm)
+    return _found("algorithm", Algorithm, PACKAGE / "algorithms", required=False)
 
 
-def responses() -> Found:
-    """Every response of `aimctheory.catalogue`."""
-    from aimctheory import catalogue
+def responses() -> Catalogue:
+    """Every response of the catalogue."""
     from aimctheory.response import Response
 
-    return _collect(iter([("aimctheory.catalogue", catalogue)]), Response)
+    return _found("response", Response, PACKAGE / "catalogue.py")
 
 
-def _modules(package: Any) -> Iterator[tuple[str, Any]]:
-    for info in pkgutil.iter_modules(package.__path__):
-        if not info.name.startswith("_"):
-            name = f"{package.__name__}.{info.name}"
-            yield name, lambda name=name: importlib.import_module(name)
+def transcribed(project: Project | None = None) -> dict[str, bool]:
+    """Each algorithm, and whether the tests compare it with a transcription of its paper.
 
-
-def _scripts(folder: Path) -> Iterator[tuple[str, Any]]:
-    for path in sorted(folder.glob("[!_]*.py")):
-        yield str(path.name), lambda path=path: _script(path)
-
-
-def _script(path: Path) -> Any:
-    name = f"analyses_{path.stem}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
-
-
-def _collect(modules: Iterator[tuple[str, Any]], kind: type) -> Found:
-    items: dict[str, Any] = {}
-    broken: list[str] = []
-    for name, module in modules:
-        try:
-            loaded = module() if callable(module) else module
-        except Exception as error:
-            lines = str(error).splitlines() or [""]
-            broken.append(f"{name} cannot be read: {type(error).__name__}: {lines[0]}")
-            continue
-        for value in vars(loaded).values():
-            for each in value if isinstance(value, tuple | list) else (value,):
-                if isinstance(each, kind):
-                    items[each.id] = each  # type: ignore[attr-defined]  # every kind has an id
-    return Found(items, tuple(broken))
-
-
-def pick(known: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
-    """The items with these ids, all of them if none is named.
-
-    Raises ValueError for an unknown id, suggesting a near one.
+    A transcription is a function named after the algorithm in `tests/transcriptions/`.
     """
-    for name in wanted:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"unknown id {name!r}; {hint}see `aimctheory list`")
-    return {name: known[name] for name in wanted or known}
+    checkout = (project or here()).checkout
+    files = (checkout / "tests" / "transcriptions").glob("*.py") if checkout else ()
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return {name: f"def {name.replace('-', '_')}(" in text for name in algorithms().items}
 
 
-__all__ = ["Found", "algorithms", "checkout", "claims", "pick", "responses", "studies"]
-if TYPE_CHECKING:
-    Item = Claim | Study | Algorithm | Response
+def everything(project: Project | None = None) -> Catalogue:
+    """Claims, studies, responses and algorithms."""
+    return claims(project) | studies(project) | responses() | algorithms()
+
+
+def _found(kind: str, record: type, place: Path, required: bool = True) -> Catalogue:
+    """The records of this type in a file, or in the files of a folder; `_….py` is passed over."""
+    items: dict[str, Item] = {}
+    broken: list[str] = []
+    for path in sorted(place.glob("[!_]*.py")) if place.is_dir() else [place]:
+        try:
+            records: list[Any] = [r for r in _held(_load(path)) if isinstance(r, record)]
+            if required and not records:
+                raise ValueError(f"it holds no {record.__name__}")
+            for each in records:
+                known = items.setdefault(each.id, Item(kind, each.id, each, path))
+                if known.record is not each:
+                    raise ValueError(_taken(known))
+        except Exception as problem:
+            broken.append(f"{_short(path)}: {sentence(problem, path)}")
+    return Catalogue({name: items[name] for name in sorted(items, key=natural)}, tuple(broken))
+
+
+def _held(module: ModuleType) -> Iterable[Any]:
+    """The values of a module, and what its tuples and lists hold."""
+    for value in vars(module).values():
+        yield from value if isinstance(value, tuple | list) else (value,)
+
+
+def sentence(problem: BaseException, path: Path | None = None) -> str:
+    """An exception in one line: its kind, its first line, and the line of `path` that raised it."""
+    text = (str(problem).strip() or "no message").splitlines()[0]
+    frames = traceback.extract_tb(problem.__traceback__)
+    lines = [frame.lineno for frame in frames if path and Path(frame.filename) == path]
+    return f"{type(problem).__name__}: {text}" + (f" (line {lines[-1]})" if lines else "")
+
+
+def _taken(item: Item) -> str:
+    return f"the id {item.id!r} is taken by {_short(item.path)}; choose another"
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts theorem-2 before theorem-10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split("-")]
+
+
+def _load(path: Path) -> ModuleType:
+    """The module of a file: the package's own by its name, any other one by its path."""
+    if path.is_relative_to(PACKAGE):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        return importlib.import_module(".".join(("aimctheory", *parts)))
+    name = f"{path.parent.name}.{path.stem} at {path.parent}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before executing: dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -9,12 +9,13 @@ an unchanged rerun changes no file.
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,7 +38,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3)))
 
-STYLE: dict[str, Any] = {
+STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -78,6 +79,16 @@ class Study:
     summary: Callable[[Data], Mapping[str, Any]]
 
 
+def in_style() -> AbstractContextManager[None]:
+    """The house style for what is drawn inside; plain plots cycle through colours and dashes."""
+    from cycler import cycler
+    from matplotlib import rc_context
+
+    cycle = cycler(color=COLOURS) + cycler(linestyle=DASHES)
+    settings: Any = {**STYLE, "axes.prop_cycle": cycle}
+    return rc_context(settings)
+
+
 def new_figure(
     rows: int = 1, columns: int = 1, *, height: float = 3.0, **keywords: Any
 ) -> tuple[Figure, Any]:
@@ -85,11 +96,10 @@ def new_figure(
 
     Drawn without a display: no window, no global state.
     """
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as NewFigure
 
-    with rc_context(STYLE):
+    with in_style():
         figure = NewFigure(figsize=(7.0, height * rows), layout="constrained")
         FigureCanvasAgg(figure)
         return figure, figure.subplots(rows, columns, **keywords)
@@ -197,17 +207,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     part.replace(path)
 
 
+_plain = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False)
+
+
 def _laid_out(value: Any, indent: str = "") -> str:
     """JSON with one line for each entry of a table and each row of an array."""
     deeper = indent + " "
     if isinstance(value, dict) and value:
-        entries = [f"{json.dumps(k, ensure_ascii=False)}: {_laid_out(v, deeper)}" for k, v in value.items()]
+        entries = [f"{_plain(key)}: {_laid_out(item, deeper)}" for key, item in value.items()]
         opening, closing = "{", "}"
     elif isinstance(value, list) and value and isinstance(value[0], list | dict):
         entries = [_laid_out(item, deeper) for item in value]
         opening, closing = "[", "]"
     else:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return _plain(value)
     body = f",\n{deeper}".join(entries)
     return f"{opening}\n{deeper}{body}\n{indent}{closing}"
 
@@ -253,11 +266,9 @@ def _summed(value: Any) -> Any:
 
 def redraw(study: Study, folder: Path) -> Figure:
     """Draw <id>.png and <id>.pdf from <id>.json alone."""
-    from matplotlib import rc_context
-
     figure = drawn(study, folder / f"{study.id}.json")
     undated = {"CreationDate": None, "Producer": None, "Creator": None}
-    with rc_context(STYLE):
+    with in_style():
         figure.savefig(folder / f"{study.id}.png", metadata={"Software": None})
         figure.savefig(folder / f"{study.id}.pdf", metadata=undated)
     return figure
@@ -268,12 +279,10 @@ def drawn(study: Study, path: Path) -> Figure:
 
     Raises ValueError where there is no such JSON.
     """
-    from matplotlib import rc_context
-
     content = read_json(path)
     if "numbers" not in content:
         raise ValueError(f"{path} holds no numbers; run: aimctheory reproduce {study.id}")
-    with rc_context(STYLE):
+    with in_style():
         return study.draw({name: decode(value) for name, value in content["numbers"].items()})
 
 
@@ -290,24 +299,35 @@ def text_boxes(figure: Figure) -> list[tuple[str, NDArray[np.float64]]]:
     boxes: list[tuple[str, NDArray[np.float64]]] = []
 
     class Listener(RendererAgg):
-        def draw_text(self, gc: Any, x: Any, y: Any, s: Any, prop: Any, angle: Any, ismath: Any = False, mtext: Any = None) -> None:  # fmt: skip  # noqa: E501
-            width, height, descent = self.get_text_width_height_descent(s, prop, ismath)
+        def draw_text(
+            self,
+            gc: Any,
+            x: Any,
+            y: Any,
+            s: Any,
+            prop: Any,
+            angle: Any,
+            ismath: Any = False,
+            mtext: Any = None,
+        ) -> None:
+            width, height, descent = measure(s, prop, ismath)
             turn = np.exp(1j * np.deg2rad(angle))
             corners = np.array([0, width, width + 1j * height, 1j * height]) - 1j * descent
             corners = (corners * turn).conj() + complex(x, y)
             boxes.append((s, np.stack([corners.real, corners.imag], axis=1)))
 
     width, height = figure.bbox.size
-    figure.draw(Listener(width, height, figure.dpi))
+    make: Any = Listener  # Matplotlib leaves its constructor untyped
+    listener = make(width, height, figure.dpi)
+    measure = listener.get_text_width_height_descent
+    figure.draw(listener)
     return [(s, box) for s, box in boxes if s.strip()]
 
 
 def overlapping_texts(figure: Figure) -> list[tuple[str, str]]:
     """The pairs of drawn texts whose boxes intersect by more than a pixel."""
     boxes = text_boxes(figure)
-    return [
-        (s, t) for i, (s, a) in enumerate(boxes) for t, b in boxes[i + 1 :] if _intersect(a, b)
-    ]
+    return [(s, t) for i, (s, a) in enumerate(boxes) for t, b in boxes[i + 1 :] if _intersect(a, b)]
 
 
 def texts_cut_off(figure: Figure) -> list[str]:

@@ -1,16 +1,27 @@
-"""Claims and studies run side by side in worker processes, results handed over as they finish."""
+"""Claims and studies run side by side in worker processes, results handed over as they finish.
+
+A worker is a fresh process that runs one job after another, with one thread for linear algebra, so
+that the numbers do not depend on how many run at once.  Whatever a job raises becomes a sentence;
+a worker that dies takes only its own job with it; leaving the loop early stops every worker.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+from aimctheory import discover
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,63 +32,155 @@ class Job:
     id: str
     scale: str
     folder: Path
+    project: discover.Project
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished job: its plain result, or one sentence on why there is none."""
+    """A finished job: its plain result, or one sentence on why there is none, and its traceback."""
 
     job: Job
     result: dict[str, Any] | None
     problem: str = ""
     seconds: float = 0.0
+    trace: str = ""
 
 
 def run(job: Job) -> Done:
     """Run one job in this process; what it raises becomes a sentence."""
-    from aimctheory import discover, figures
-    from aimctheory.report import row
     from aimctheory.scale import Scale
-    from aimctheory.verdict import check
 
     started = time.perf_counter()
-    result, problem = None, ""
+    result, problem, trace = None, "", ""
     try:
-        if job.kind == "claim":
-            claim = discover.claims().items[job.id]
-            result = row(claim, check(claim, Scale(job.scale)))
-        else:
-            study = discover.studies().items[job.id]
-            result = figures.reproduce(study, Scale(job.scale), job.folder)
-    except Exception as error:
-        lines = str(error).splitlines() or ["no message"]
-        plain = isinstance(error, ValueError)
-        problem = lines[0] if plain else f"{type(error).__name__}: {lines[0]}"
-    return Done(job, result, problem, time.perf_counter() - started)
+        found = discover.claims if job.kind == "claim" else discover.studies
+        (item,) = found(job.project).pick([job.id])
+        try:
+            result = _result(item, Scale(job.scale), job.folder)
+        except Exception as error:
+            problem, trace = discover.sentence(error, item.path), traceback.format_exc()
+    except ValueError as error:
+        problem = str(error)
+    return Done(job, result, problem, time.perf_counter() - started, trace)
 
 
-def _quiet() -> None:
-    """A worker leaves Ctrl-C to its parent, and leaves the other processors to the other workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["AIMCTHEORY_THREADS"] = "1"
-    for library in ("OMP", "OPENBLAS", "MKL"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
+def _result(item: discover.Item, scale: Any, folder: Path) -> dict[str, Any]:
+    if item.kind == "claim":
+        from aimctheory.report import row
+        from aimctheory.verdict import check
+
+        return row(item.record, check(item.record, scale), scale)
+    from aimctheory.figures import reproduce
+
+    return reproduce(item.record, scale, folder)
 
 
-def run_all(jobs: Sequence[Job], workers: int) -> Iterator[Done]:
-    """Each job's outcome as it finishes; stopping early stops the workers."""
-    if workers == 1 or len(jobs) == 1:
-        for job in jobs:
-            yield run(job)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_quiet)
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_all(
+    jobs: Sequence[Job], workers: int, watch: Callable[[list[str]], None] = lambda ids: None
+) -> Iterator[Done]:
+    """Each job's outcome as it finishes; `watch` is told which ids are being run.
+
+    Leaving the loop early, by Ctrl-C too, stops the workers.
+    """
+    waiting = deque(jobs)
+    busy: dict[Connection, tuple[BaseProcess, Job]] = {}
+    threads = max(1, processors() // max(1, min(workers, len(jobs))))
     try:
-        futures = [pool.submit(run, job) for job in jobs]
-        for future in as_completed(futures):
-            yield future.result()
-        pool.shutdown()
-    except BaseException:
-        for process in list((pool._processes or {}).values()):
+        for _ in range(min(workers, len(jobs))):
+            pipe, process = _hire(threads)
+            _assign(pipe, process, waiting.popleft(), busy)
+        while busy:
+            watch([job.id for _, job in busy.values()])
+            ready = wait(list(busy))
+            for pipe in [pipe for pipe in busy if pipe in ready]:
+                process, job = busy.pop(pipe)
+                done = _answer(pipe, process, job)
+                if waiting:
+                    if not process.is_alive():
+                        pipe, process = _hire(threads)
+                    _assign(pipe, process, waiting.popleft(), busy)
+                else:
+                    pipe.close()
+                yield done
+    finally:
+        for pipe, (process, _) in busy.items():
             process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
+            pipe.close()
+
+
+def _assign(
+    pipe: Connection,
+    process: BaseProcess,
+    job: Job,
+    busy: dict[Connection, tuple[BaseProcess, Job]],
+) -> None:
+    busy[pipe] = (process, job)
+    pipe.send(job)
+
+
+def _answer(pipe: Connection, process: BaseProcess, job: Job) -> Done:
+    try:
+        done = pipe.recv()
+    except EOFError:
+        process.join()
+        problem = (
+            f"its worker process died (exit code {process.exitcode}; memory, perhaps); "
+            "run it alone to see more"
+        )
+        return Done(job, None, problem)
+    assert isinstance(done, Done)
+    return done
+
+
+def _hire(threads: int) -> tuple[Connection, BaseProcess]:
+    """A worker process and the pipe to it."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    libraries = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    with _environment({"AIMCTHEORY_THREADS": str(threads), **libraries}), _ctrl_c_later():
+        process.start()
+    theirs.close()
+    return ours, process
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back, here and in the processes started inside, which keep it held back."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """These variables for the processes started inside; those set by the user win."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _serve(pipe: Connection) -> None:
+    """Run jobs until the other end closes; Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while True:
+            pipe.send(run(pipe.recv()))
+    except (EOFError, OSError):
+        return

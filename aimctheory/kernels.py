@@ -22,7 +22,7 @@ from typing import Any
 from aimctheory import elementary, lanes, noise
 from aimctheory.device import Device
 from aimctheory.plan import Plan, device_numbers, inputs
-from aimctheory.trace import Trace, lines, walk
+from aimctheory.trace import Node, Trace, lines, text, walk
 
 # ---- the text of a module ------------------------------------------------------------------
 
@@ -36,7 +36,7 @@ from numba import njit
 
 from aimctheory.elementary import exp, log, power, sign, where
 from aimctheory.lanes import LANES, clear, escaped, fill, move, note, watch_from
-from numpy import empty, float64, sqrt, uint32
+from numpy import empty, float64, inf, nan, sqrt, uint32
 
 inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")
 inline = njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")
@@ -178,15 +178,54 @@ def _indented(output: Iterable[str], spaces: int = 4) -> str:
 
 def _pulse_text(kind: str, array: str, device: Device) -> str:
     up, down = device.trees
-    body, found = lines(Trace((), {"up": up, "down": down}))
-    q = f"where(d >= 0.0, {found['up']}, {found['down']})"
+    upward = Node("input", (), "d") >= 0.0
+    body, found = lines(Trace((), {"q": _chosen(upward, up, down)}))
     return _PULSE.format(
         kind=kind,
         array=array,
         numbers="".join(f", {n}" for n in device_numbers(device)),
         lines=_indented(body) or "    # the ideal cell",
-        result=f"w + d * {q}" if kind == "pulse" else q,
+        result=f"w + d * {found['q']}" if kind == "pulse" else found["q"],
     )
+
+
+def _chosen(upward: Node, up: Node, down: Node) -> Node:
+    """q₊ or q₋.  Where both are one costly formula, choose its inputs and evaluate it once.
+
+    The bits are the same: where(c, f(a), f(b)) is f(where(c, a, b)), and a − b is a + (−b).
+    """
+    known: dict[str, Node] = {}
+    up, down = _shared(up, known), _shared(down, known)
+    costly = {node.kind for node in walk([up, down])} & {"exp", "log", "power", "sqrt"}
+    merged = _merged(upward, up, down, {}) if costly else None
+    return merged if merged is not None else Node("where", (upward, up, down))
+
+
+def _shared(node: Node, known: dict[str, Node]) -> Node:
+    """The same tree with equal parts being one node."""
+    if node.args:
+        node = Node(node.kind, tuple(_shared(arg, known) for arg in node.args), node.label)
+    return known.setdefault(text(node), node)
+
+
+def _merged(upward: Node, a: Node, b: Node, known: dict[tuple[int, int], Node]) -> Node | None:
+    if a is b:
+        return a
+    pair = id(a), id(b)
+    if pair in known:
+        return known[pair]
+    plain = Node("where", (upward, a, b))
+    if {a.kind, b.kind} == {"+", "-"}:
+        a, b = (Node("+", (n.args[0], -n.args[1])) if n.kind == "-" else n for n in (a, b))
+    if a.args and a.kind == b.kind and a.kind != "neg":
+        parts = [_merged(upward, x, y, known) for x, y in zip(a.args, b.args, strict=True)]
+        merged = None if any(p is None for p in parts) else Node(a.kind, tuple(p for p in parts if p is not None))
+    else:
+        small = not a.args or not b.args or "neg" in (a.kind, b.kind)
+        merged = plain if small else None
+    if merged is not None:
+        known[pair] = merged
+    return merged
 
 
 def _arguments(made: Plan, trace: Trace, device_inputs: set[str]) -> list[str]:
@@ -239,7 +278,7 @@ def _advance(made: Plan, arguments: list[str], fused: bool) -> str:
         body.append(f"high_{a} = where(state_{a} > high_{a}, state_{a}, high_{a})")
     load = [f"{name} = {_row('cells', row)}" for name, row in rows]
     load += [f"{name} = {_row('number', i)}" for i, name in enumerate(made.lane_numbers) if name in arguments]
-    text = _ADVANCE.format(
+    printed = _ADVANCE.format(
         name="four_steps" if fused else "one_step",
         phase="" if fused else ", phase",
         title="Four steps of each lane, from step k." if fused else "One step of each lane, step k.",
@@ -249,7 +288,7 @@ def _advance(made: Plan, arguments: list[str], fused: bool) -> str:
         body=_indented(body, spaces),
         store=_indented((f"{_row('cells', row)} = {name}" for name, row in rows), 8),
     )
-    return "\n".join(line for line in text.split("\n") if line.strip() or not line) 
+    return "\n".join(line for line in printed.split("\n") if line.strip() or not line) 
 
 
 def _draw(argument: str, made: Plan) -> str:

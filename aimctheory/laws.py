@@ -56,7 +56,7 @@ class LawForm:
     @property
     def state_dependent(self) -> bool:
         """Whether the law changes with the weight at which the gradient is taken."""
-        return self.absolute_moment.has(w)
+        return bool(self.absolute_moment.has(w))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Law:
         return self.numbers["sigma"]
 
     def evaluate(self, formula: sympy.Expr, **inputs: ArrayLike) -> NDArray[np.float64]:
-        """A formula in g, ξ, w and the law's parameters, at inputs of these names and its numbers."""
+        """A formula in g, ξ, w and the law's parameters, at these inputs and its numbers."""
         function = _compiled(formula, tuple(p.symbol for p in self.form.parameters))
         values = [np.asarray(inputs.get(name, 0.0), dtype=float) for name in ("g", "xi", "w")]
         numbers = [np.asarray(self.numbers[p.name], dtype=float) for p in self.form.parameters]
@@ -116,7 +116,9 @@ class Law:
             raise ValueError(f"{self.form.id} is a discrete law; use its atoms")
         return formula
 
-    def atoms(self, weight: ArrayLike = 0.0) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    def atoms(
+        self, weight: ArrayLike = 0.0
+    ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """The values of a discrete law with their probabilities; empty for a continuous one."""
         return [
             (self.evaluate(value, w=weight), self.evaluate(share, w=weight))
@@ -126,7 +128,8 @@ class Law:
 
 @functools.cache
 def _compiled(formula: sympy.Expr, parameters: tuple[sympy.Symbol, ...]) -> Callable[..., Any]:
-    function: Callable[..., Any] = sympy.lambdify([g, xi, w, *parameters], formula, ["scipy", "numpy"])
+    symbols = [g, xi, w, *parameters]
+    function: Callable[..., Any] = sympy.lambdify(symbols, formula, ["scipy", "numpy"])
     return function
 
 
@@ -140,7 +143,8 @@ GAUSSIAN = LawForm(
     parameters=(_SIGMA,),
     raw="normal",
     draw=lambda raw, point, p, ops: p.sigma * raw,
-    absolute_moment=sigma * sqrt(2 / pi) * exp(-(g**2) / (2 * sigma**2)) + g * erf(g / (sigma * sqrt(2))),
+    absolute_moment=sigma * sqrt(2 / pi) * exp(-(g**2) / (2 * sigma**2))
+    + g * erf(g / (sigma * sqrt(2))),
     signed_square=(g**2 + sigma**2) * erf(g / (sigma * sqrt(2)))
     + g * sigma * sqrt(2 / pi) * exp(-(g**2) / (2 * sigma**2)),
     density=exp(-(xi**2) / (2 * sigma**2)) / (sigma * sqrt(2 * pi)),
@@ -167,13 +171,15 @@ RADEMACHER = LawForm(
     raw="uniform",
     draw=lambda raw, point, p, ops: ops.where(raw < 0.5, -p.sigma, p.sigma),
     absolute_moment=Max(Abs(g), sigma),
-    signed_square=Piecewise((2 * g * sigma, Abs(g) <= sigma), ((g**2 + sigma**2) * sympy.sign(g), True)),
+    signed_square=Piecewise(
+        (2 * g * sigma, Abs(g) <= sigma), ((g**2 + sigma**2) * sympy.sign(g), True)
+    ),
     atoms=((-sigma, Rational(1, 2)), (sigma, Rational(1, 2))),
 )
 
 
 def _two_point_moments(p: sympy.Expr) -> dict[str, Any]:
-    """Both moments and the atoms of EX24's law: +σ√((1−p)/p) with probability p, else −σ√(p/(1−p))."""
+    """The moments and atoms of EX24's law: +σ√((1−p)/p) with probability p, else −σ√(p/(1−p))."""
     up, down = sigma * sqrt((1 - p) / p), -sigma * sqrt(p / (1 - p))
     return {
         "absolute_moment": p * Abs(g + up) + (1 - p) * Abs(g + down),

@@ -63,19 +63,19 @@ def plan(problem: Problem) -> Plan:
     parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
     numbers = {s: Names("number", _leaves(s, law.numbers)) for s, law in problem.laws.items()}
     draws: dict[str, Node] = {}
-    per: dict[str, str] = {"gradient": "element"} if "gradient" in problem.laws else {}
+    drawn: dict[str, str] = {"gradient": "element"} if "gradient" in problem.laws else {}
     bare = recording_ops(tuple(problem.algorithm.arrays), problem.algorithm.noises)
 
     def raw(stream: str) -> Node:
         return Node("input", (), f"raw_{stream}")
 
-    def draw(name: str, per_what: str = "element") -> Node:
-        bare.noise(name, per_what)
+    def draw(name: str, per: str = "element") -> Node:
+        bare.noise(name, per)
         if name not in draws:
             law = problem.laws.get(name)
             draws[name] = as_node(0.0)
             if law is not None:
-                per[name] = per_what
+                drawn[name] = per
                 draws[name] = law.form.draw(raw(name), None, numbers[name], bare)
         return draws[name]
 
@@ -88,10 +88,11 @@ def plan(problem: Problem) -> Plan:
 
     def iterate() -> dict[str, Any]:
         new, averaged, _ = update(problem, state, slope, raw, hyper, numbers, ops)
-        if set(new) != set(states):
+        if not isinstance(new, dict) or set(new) != set(states):
+            found = ", ".join(new) if isinstance(new, dict) else repr(new)
             raise ValueError(
-                f"{problem.algorithm.id}: the step returns {', '.join(new)}; "
-                f"it must return every state once: {', '.join(states)}"
+                f"{problem.algorithm.id}: the step returns {found}; "
+                f"it must return a dict with every state once: {', '.join(states)}"
             )
         return {s: new[s] for s in states} | {f"average_{name}": v for name, v in averaged.items()}
 
@@ -109,7 +110,7 @@ def plan(problem: Problem) -> Plan:
         query=query,
         states=states,
         averages=tuple(problem.averages),
-        streams=tuple((s, per[s]) for s in ("gradient", *problem.algorithm.noises) if s in per),
+        streams=tuple((s, drawn[s]) for s in ("gradient", *problem.algorithm.noises) if s in drawn),
         scalars=tuple(n for n in values if n in used and not np.ndim(values[n])),
         lane_numbers=tuple(n for n in values if n in used and np.ndim(values[n]))
         + (() if problem.objective.elementwise else (SLOPE,)),

@@ -17,6 +17,7 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
+from aimctheory.response import Response
 from aimctheory.trace import Names, Ops
 
 Average = Callable[[Any, Any, Any, Ops], Any]
@@ -89,6 +90,9 @@ def pose(
     """The checked problem; every mistake is a ValueError of one sentence."""
     if not isinstance(replicates, int | np.integer) or replicates < 1:
         raise ValueError(f"replicates = {replicates!r} is not a positive integer")
+    for name in averages or {}:
+        if not name.isidentifier():
+            raise ValueError(f"averages: {name!r} is not a Python name; use letters, digits and _")
     problem = Problem(
         algorithm=algorithm,
         devices=_devices(algorithm, device),
@@ -109,17 +113,22 @@ def pose(
 
 def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
     try:
-        return np.broadcast_to(np.asarray(value, dtype=float), shape)
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {value!r} is not a number or an array of numbers") from None
+    try:
+        return np.broadcast_to(array, shape)
     except ValueError:
         raise ValueError(
-            f"{name} has shape {np.shape(value)}, which does not broadcast to (replicates, coordinates) "
+            f"{name} has shape {array.shape}, which does not broadcast to (replicates, coordinates) "
             f"= {shape}; give a scalar, ({shape[1]},), ({shape[0]}, 1) or {shape}"
         ) from None
 
 
 def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dict[str, Device]:
     arrays = list(algorithm.arrays)
-    given = {name: device for name in arrays} if isinstance(device, Device) else dict(device or {})
+    one = not isinstance(device, Mapping)
+    given = dict.fromkeys(arrays, device) if one else dict(device)
     for name in given:
         if name not in arrays:
             raise ValueError(
@@ -128,14 +137,21 @@ def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dic
     for name in arrays:
         if not isinstance(given.get(name), Device):
             raise ValueError(
-                f"array {name!r} of {algorithm.id} has no device (got {given.get(name)!r}); pass one "
-                f"Device for all arrays, or a Device for each of: {', '.join(arrays)}"
+                f"array {name!r} of {algorithm.id} has no device (got {_what(given.get(name))}); pass "
+                f"one Device for all arrays, or a Device for each of: {', '.join(arrays)}"
             )
     return {name: given[name] for name in arrays}
 
 
+def _what(given: Any) -> str:
+    if isinstance(given, Response):
+        return f"the response {given.id}: call it with numbers"
+    return repr(given)
+
+
 def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[str, Law]:
-    given = {"gradient": noise} if isinstance(noise, Law) else dict(noise or {})
+    given = dict(noise) if isinstance(noise, Mapping) else {"gradient": noise}
+    given = {} if noise is None else given
     streams = ("gradient", *algorithm.noises)
     for stream, law in given.items():
         if stream not in streams:

@@ -1,31 +1,49 @@
 """Verdicts and figures into `paper_repro.md`: prose by hand, everything between markers by code.
 
-A marker pair is ``<!-- begin:verdicts -->`` … ``<!-- end:verdicts -->``, or ``claim ID`` or
-``study ID`` in place of ``verdicts``.  Filling is idempotent.
+A block stands between ``<!-- begin:verdicts -->`` and ``<!-- end:verdicts -->``; in place of
+``verdicts`` it may say ``claim ID`` or ``study ID``, and its end may leave the id out.  Blocks are
+written from the stored results alone (``claims.json`` and one JSON for each study), and filling
+twice changes nothing.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from aimctheory.claim import Claim
-from aimctheory.figures import versions, write_json, writing
+from aimctheory.figures import encode, provenance, read_json, versions, write_json, writing
+from aimctheory.scale import Scale
 from aimctheory.verdict import Verdict
 
 Row = Mapping[str, Any]
 
-_MARKER = re.compile(r"<!-- (begin|end):([^>]*?) -->")
+KEYS = (
+    "id", "title", "paper", "locator", "relation", "verdict", "expected", "level", "stated",
+    "computed", "margin", "error", "tightness", "mutants", "seconds",
+)  # fmt: skip
+"""What ``check --json`` prints of a claim."""
+
+NOT_RUN = "*Not run yet: `aimctheory reproduce {}`.*\n"
 
 
-def row(claim: Claim, verdict: Verdict) -> dict[str, Any]:
-    """Everything the report prints of one claim, as plain data."""
+# ---- results of claims, on disk --------------------------------------------------------------
+
+
+def row(claim: Claim, verdict: Verdict, scale: Scale) -> dict[str, Any]:
+    """Everything the report prints of one claim, as plain data that is valid JSON."""
+    found = verdict.to_json()
+    numbers = ("stated", "computed", "margin", "error", "tightness")
     return {
-        **verdict.to_json(),
+        **found,
+        **{name: encode(found[name]) for name in numbers if found[name] is not None},
         "ok": verdict.ok,
+        "scale": scale.name,
         "statement": claim.statement,
         "reason": verdict.reason,
         "note": verdict.note,
@@ -40,136 +58,245 @@ def row(claim: Claim, verdict: Verdict) -> dict[str, Any]:
 
 
 def load_rows(folder: Path) -> dict[str, dict[str, Any]]:
-    """The stored claim results by id."""
+    """The stored results of claims by id; none where nothing is stored."""
+    content = read_json(folder / "claims.json")
+    when = content.get("provenance", {})
+    return {
+        name: {**stored, "seconds": when.get(name, {}).get("seconds")}
+        for name, stored in content.get("claims", {}).items()
+    }
+
+
+def store_rows(folder: Path, rows: Mapping[str, Row]) -> None:
+    """Write claims.json; a claim whose result is unchanged keeps its provenance.
+
+    Raises ValueError if the folder cannot be written.
+    """
     path = folder / "claims.json"
-    if not path.exists():
-        return {}
-    content = json.loads(path.read_text(encoding="utf-8"))
-    seconds = content["provenance"]["seconds"]
-    return {key: {**value, "seconds": seconds.get(key)} for key, value in content["claims"].items()}
-
-
-def store_rows(folder: Path, rows: Mapping[str, Row], scale: str) -> None:
-    """Write claims.json: the results, and under "provenance" what changes from run to run."""
+    old = read_json(path)
+    before, when = old.get("claims", {}), old.get("provenance", {})
     claims = {i: {k: v for k, v in rows[i].items() if k != "seconds"} for i in sorted(rows)}
-    seconds = {i: rows[i].get("seconds") for i in sorted(rows)}
+    stamps = {
+        i: when[i]
+        if i in when and before.get(i) == claims[i]
+        else provenance(rows[i]["seconds"] or 0.0)
+        for i in claims
+    }
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        content = {"scale": scale, "versions": versions(), "claims": claims}
-        write_json(folder / "claims.json", {**content, "provenance": {"seconds": seconds}})
+        write_json(path, {"versions": versions(), "claims": claims, "provenance": stamps})
 
 
-def fill(text: str, rows: Mapping[str, Row], folder: Path, link: str = "figures") -> str:
-    """`text` with every marked block written anew.
+# ---- markers ---------------------------------------------------------------------------------
 
-    Raises ValueError for a marker that is unknown, unclosed or out of order.
+_MARKER = re.compile(r"<!-- *(begin|end):([^>]*?) *-->")
+
+
+def fill(text: str, blocks: Mapping[str, str]) -> str:
+    r"""`text` with the content of every marked block replaced by `blocks[name]`.
+
+    A block whose name is not among `blocks` is left as it is; `complaints` names it.
+
+    >>> fill("<!-- begin:a -->old<!-- end:a -->", {"a": "new\n"})
+    '<!-- begin:a -->\nnew\n<!-- end:a -->'
+
+    Raises ValueError for a marker without its partner.
     """
-    pieces, position, open_name = [], 0, ""
+    pieces: list[str] = []
+    position, name = 0, ""
     for match in _MARKER.finditer(text):
-        kind, name = match.group(1), match.group(2).strip()
-        if kind == "begin" and not open_name:
-            pieces += [text[position : match.end()], "\n", _block(name, rows, folder, link)]
-            open_name = name
-        elif kind == "end" and name == open_name:
-            pieces.append(match.group(0))
-            open_name = ""
+        kind, marked = match.groups()
+        if kind == "begin" and not name:
+            pieces += [text[position : match.end()]]
+            name = marked
+        elif kind == "end" and marked in (name, name.split(" ")[0]):
+            old = text[position : match.start()]
+            pieces += [f"\n{blocks[name]}" if name in blocks else old, match.group()]
+            name = ""
         else:
-            raise ValueError(
-                f"the report's marker {kind}:{name} does not match begin:{open_name or '…'}; "
-                "every begin needs its own end before the next begin"
+            partner = (
+                f"begin:{name} has no end:{name}" if name else f"end:{marked} has no begin:{marked}"
             )
+            raise ValueError(f"the report's marker {partner} before {match.group()}; add it")
         position = match.end()
-    if open_name:
-        raise ValueError(f"the report's marker begin:{open_name} has no end:{open_name}")
+    if name:
+        raise ValueError(f"the report's marker begin:{name} has no end:{name}; add it")
     return "".join([*pieces, text[position:]])
 
 
-def unmarked(text: str, ids: Iterable[str]) -> list[str]:
-    """The claims and studies that the report has no block for."""
-    named = {match.group(2).split()[-1] for match in _MARKER.finditer(text)}
-    return [name for name in ids if name not in named]
+def _unpaired(name: str, where: str) -> str:
+    return f"the report's marker begin:{name} has no end:{name} {where}; add it"
 
 
-def _block(name: str, rows: Mapping[str, Row], folder: Path, link: str) -> str:
-    kind, _, which = name.partition(" ")
-    if name == "verdicts":
-        return _verdicts(rows)
-    if kind == "claim":
-        return _claim(which, rows)
-    if kind == "study":
-        return _study(which, rows, folder, link)
-    raise ValueError(f"the report's marker {name!r} is none of: verdicts, claim ID, study ID")
+def complaints(text: str, names: Collection[str]) -> tuple[list[str], list[str]]:
+    """A sentence for each marker that is not in `names`, and for each name without a marker."""
+    marked = [name for kind, name in _MARKER.findall(text) if kind == "begin"]
+    unknown = []
+    for name in marked:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "`aimctheory list` shows what there is"
+            unknown.append(f"the report has a marker for {name!r}, which there is not; {hint}")
+    missing = [
+        f"the report does not mention {name!r}; add <!-- begin:{name} --><!-- end:{name} -->"
+        for name in names
+        if name not in marked
+    ]
+    return unknown, missing
 
 
-def _table(head: Iterable[str], body: Iterable[Iterable[Any]]) -> str:
-    lines = [list(head)]
-    lines.append(["---"] * len(lines[0]))
-    lines += [[str(cell).replace("|", r"\|").replace("\n", " ") for cell in cells] for cells in body]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+# ---- blocks ----------------------------------------------------------------------------------
 
 
 def number(value: Any) -> str:
-    """A number for readers: four significant digits."""
-    return "–" if value is None else f"{value:.4g}"
+    """A number for readers: four significant digits, text as it is, nothing as a dash."""
+    if value is None or value == "nan":
+        return "–"
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _verdicts(rows: Mapping[str, Row]) -> str:
-    if not rows:
-        return "*Not run yet: `aimctheory reproduce`.*\n"
-    body = [
-        (
-            f"`{r['id']}`", f"{r['paper']} {r['locator']}", r["title"], f"**{r['verdict']}**",
-            r["level"], number(r["margin"]), f"{r['mutants']['killed']}/{r['mutants']['total']}",
-        )
-        for r in rows.values()
-    ]  # fmt: skip
-    head = ("claim", "printed at", "what it says", "verdict", "level", "margin", "mutants killed")
-    alarm = sum(r["false_alarm"] for r in rows.values())
-    comparisons = sum(r["comparisons"] for r in rows.values())
+def table(head: Iterable[str], body: Iterable[Iterable[Any]]) -> str:
+    """A Markdown table."""
+    lines = [list(head)]
+    lines.append(["---"] * len(lines[0]))
+    lines += [
+        [str(cell).replace("|", r"\|").replace("\n", " ") for cell in cells] for cells in body
+    ]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def union_bound(rows: Iterable[Row]) -> str:
+    """How likely chance alone made any of the statistical verdicts, in a sentence."""
+    rows = list(rows)
+    comparisons, bound = sum(r["comparisons"] for r in rows), sum(r["false_alarm"] for r in rows)
+    if not comparisons:
+        return "No verdict rests on a statistical comparison."
+    statistical = sum(r["level"] == "statistical" for r in rows)
     return (
-        _table(head, body)
-        + f"\nThe margin is (allowed − found)/scale: above 0 holds.  Chance that any of the {comparisons} "
-        f"statistical comparisons misleads: at most {alarm:.1g}.\n"
+        f"{statistical} verdicts rest on {comparisons} statistical comparisons; "
+        f"the chance that any of these misleads is at most {bound:.1g}."
     )
 
 
-def _claim(which: str, rows: Mapping[str, Row]) -> str:
-    if which not in rows:
-        return f"*Not run yet: `aimctheory check {which}`.*\n"
-    r = rows[which]
-    found = [
-        ("stated", f"{r['statement']} ({r['paper']} {r['locator']})"),
-        ("verdict", f"**{r['verdict']}**, {r['level']}, over {r['cases']} cases"),
-        ("closest case", r["worst"]),
-        ("the printed form fails at", r["witness"]),
-        ("tightness", "" if r["tightness"] is None else f"{number(r['tightness'])} (bound / measured)"),
-        ("mutants", f"{r['mutants']['killed']} of {r['mutants']['total']} killed"),
-        ("note", r["note"]),
-        ("rerun", f"`aimctheory check {which}`"),
+def verdicts_block(rows: Mapping[str, Row], transcribed: Mapping[str, bool]) -> str:
+    """The table of all verdicts, the union bound, and which algorithms were transcribed."""
+    if not rows:
+        return NOT_RUN.format("").replace(" `.", "`.")
+    head = ("claim", "printed at", "what it says", "verdict", "level", "margin", "mutants killed")
+    body = (
+        (
+            f"`{r['id']}`", f"{r['paper']} {r['locator']}", r["title"], _verdict(r), r["level"],
+            number(r["margin"]), _killed(r),
+        )
+        for r in rows.values()
+    )  # fmt: skip
+    meaning = "The margin is (allowed − found)/scale: above 0 the statement holds."
+    compared = [f"`{name}`" for name, is_compared in transcribed.items() if is_compared]
+    alone = [f"`{name}`" for name, is_compared in transcribed.items() if not is_compared]
+    trust = f"Compared with a literal transcription of the paper: {', '.join(compared) or 'none'}."
+    trust += f"  Not checked against the paper: {', '.join(alone)}." if alone else ""
+    return f"{table(head, body)}\n{meaning}  {union_bound(rows.values())}\n\n{trust}\n"
+
+
+def _verdict(r: Row) -> str:
+    surprise = "" if r["ok"] else f" (expected: {r['expected']})"
+    return f"**{r['verdict']}**{surprise}"
+
+
+def _killed(r: Row) -> str:
+    return f"{r['mutants']['killed']}/{r['mutants']['total']}"
+
+
+def claim_block(r: Row) -> str:
+    """The statement as printed, and what was found."""
+    size = "" if r["scale"] == "default" else f" ({r['scale']} size)"
+    reason = r["reason"] if r["verdict"] in ("error", "undecided", "fails") else ""
+    found = {
+        "verdict": f"{_verdict(r)}, {r['level']}, {r['cases']} cases{size}",
+        "because": "" if reason == r["note"] else reason,
+        "closest case": r["worst"],
+        "the printed form fails at": "" if reason else r["witness"],
+        "margin": ""
+        if r["margin"] is None
+        else f"{number(r['margin'])}, error {number(r['error'])}",
+        "tightness": ""
+        if r["tightness"] is None
+        else f"{number(r['tightness'])}, bound over measured",
+        "mutants killed": _killed(r),
+        "note": r["note"],
+        "rerun": f"`aimctheory check {r['id']}`",
+    }
+    body = [(name, value) for name, value in found.items() if value]
+    printed = f"> {' '.join(r['statement'].split())}\n>\n> — {r['paper']}, {r['locator']}\n"
+    head = (f"`{r['id']}`", r["title"])
+    return f"{printed}\n{table(head, body)}"
+
+
+def study_block(content: Row, rows: Mapping[str, Row], link: str) -> str:
+    """The figure, its few numbers, and the verdicts it relies on."""
+    name, title = content["id"], content["title"]
+    summary = [
+        (k, f"{number(v['value'])} {v['unit']}".strip()) for k, v in content["summary"].items()
     ]
-    return _table((f"`{which}`", r["title"]), [(a, b) for a, b in found if b])
-
-
-def _study(which: str, rows: Mapping[str, Row], folder: Path, link: str) -> str:
-    path = folder / f"{which}.json"
-    if not path.exists():
-        return f"*Not run yet: `aimctheory reproduce {which}`.*\n"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    summary = [(k, f"{number(v['value'])} {v['unit']}".strip()) for k, v in content["summary"].items()]
-    relied = [f"`{i}` ({rows[i]['verdict'] if i in rows else 'not run'})" for i in content["relies_on"]]
-    parts = [f"![{content['title']}]({link}/{which}.png)\n\n"]
+    relied = [
+        f"`{i}` ({rows[i]['verdict'] if i in rows else 'not run'})" for i in content["relies_on"]
+    ]
+    size = "" if content["scale"] == "default" else f" at {content['scale']} size"
+    sentences = [
+        f"{title}; after {', '.join(content['sources'])}." if content["sources"] else f"{title}."
+    ]
+    if relied:
+        sentences.append(f"It relies on {', '.join(relied)}.")
+    sentences.append(
+        f"Numbers: [JSON]({link}/{name}.json), drawn as [PDF]({link}/{name}.pdf){size}; "
+        f"rerun with `aimctheory reproduce {name}`."
+    )
+    parts = [f"![{title}]({link}/{name}.png)\n\n"]
     if summary:
-        parts += [_table(("measured in this figure", ""), summary), "\n"]
-    parts.append(f"*{content['title']}: {'; '.join(content['sources'])}.")
-    parts.append(f"  Relies on {', '.join(relied)}." if relied else "")
-    parts.append(f"  Numbers in `{link}/{which}.json`; rerun with `aimctheory reproduce {which}`.*\n")
-    return "".join(parts)
+        parts += [table(("in this figure", ""), summary), "\n"]
+    return "".join([*parts, f"*{'  '.join(sentences)}*\n"])
 
 
-def write(path: Path, rows: Mapping[str, Row], folder: Path) -> None:
-    """Fill the report at `path` in place."""
-    before = path.read_text(encoding="utf-8")
-    after = fill(before, rows, folder)
-    if after != before:
-        with writing(path.parent):
-            path.write_text(after, encoding="utf-8")
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a report is about: ids of claims and studies, algorithms and whether transcribed."""
+
+    claims: Collection[str]
+    studies: Collection[str]
+    algorithms: Mapping[str, bool]
+
+
+def all_blocks(contents: Contents, folder: Path, link: str) -> dict[str, str]:
+    """Every block by its marker's name, from the results stored in `folder`."""
+    stored = load_rows(folder)
+    rows = {name: stored[name] for name in contents.claims if name in stored}
+    blocks = {"verdicts": verdicts_block(rows, contents.algorithms)}
+    for name in contents.claims:
+        blocks[f"claim {name}"] = claim_block(rows[name]) if name in rows else NOT_RUN.format(name)
+    for name in contents.studies:
+        content = read_json(folder / f"{name}.json")
+        block = study_block(content, rows, link) if content else NOT_RUN.format(name)
+        blocks[f"study {name}"] = block
+    return blocks
+
+
+def write(
+    template: Path, target: Path, folder: Path, contents: Contents
+) -> tuple[list[str], list[str]]:
+    """Fill the markers of `template` from the results in `folder`, into `target`.
+
+    Returns what `complaints` has to say.  Raises ValueError for a marker without its partner, a
+    missing template, or a target that cannot be written.
+    """
+    if not template.is_file():
+        raise ValueError(f"there is no {template}; restore it, or write it anew with its markers")
+    text = template.read_text(encoding="utf-8")
+    link = Path(os.path.relpath(folder, target.parent)).as_posix()
+    blocks = all_blocks(contents, folder, link)
+    filled = fill(text, blocks)
+    if not target.exists() or target.read_text(encoding="utf-8") != filled:
+        with writing(target.parent):
+            part = target.with_suffix(".part")
+            part.write_text(filled, encoding="utf-8")
+            part.replace(target)
+    return complaints(text, blocks)

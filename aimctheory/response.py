@@ -224,8 +224,10 @@ def _saturation_points(
     lows[-sympy.oo], highs[sympy.oo] = -far, far
     best: tuple[float, sympy.Expr, sympy.Expr] | None = None
     for (low, a), (high, b) in itertools.product(lows.items(), highs.items()):
+        if a >= b or any(a < zero < b for zero in (*lows.values(), *highs.values())):
+            continue
         inside = a + (b - a) * np.arange(1, 40) / 40
-        wider = a < b and (best is None or b - a > best[0])
+        wider = best is None or b - a > best[0]
         if wider and _all_positive(trees, {**values, "w": inside}):
             best = (b - a, low, high)
     if best is None:

@@ -41,7 +41,8 @@ class Outcomes:
         noun = "replicate" if total == 1 else "replicates"
         if not left and not broke:
             return f"{total} {noun} finished inside the dynamic range"
-        parts = [f"{total - max(left, broke)} of {total} {noun} finished inside the dynamic range"]
+        fine = int(((self.left < 0) & (self.broke < 0)).sum())
+        parts = [f"{fine} of {total} {noun} finished inside the dynamic range"]
         if left:
             first = int(self.left[self.left >= 0].min())
             parts.append(f"{left} left it (first at step {first}) and went on")
@@ -95,17 +96,24 @@ class Run:
         """The stationary mean of a state, average or "readout" over steps ≥ `after`.
 
         With several replicates their time averages are independent samples; a single one is
-        split into batches.  A single coordinate gives a scalar estimate.
+        split into batches.  Replicates that stopped are left out.  A single coordinate gives a
+        scalar estimate.
         """
         samples = self.samples(name, after)
-        samples = samples[np.isfinite(samples).all(axis=1)]
-        if samples.shape[0] > 1:
+        alive = np.flatnonzero(np.isfinite(samples).all(axis=1))
+        if not alive.size:
+            raise ValueError(
+                f"all {len(samples)} replicates became non-finite, so {name!r} has no mean; take "
+                "smaller rates"
+            )
+        if alive.size > 1:
+            samples = samples[alive]
             return replicate_mean(samples[:, 0] if samples.shape[1] == 1 else samples)
         if name in self.averages:
             batches = self.averages[name]
-            series = batches.mean[0, batches.edges[:-1] >= after]
+            series = batches.mean[alive[0], batches.edges[:-1] >= after]
         else:
-            series = self._trajectory(name)[0, self.steps >= after]
+            series = self._trajectory(name)[alive[0], self.steps >= after]
         return batch_mean(series[:, 0] if series.shape[1] == 1 else series)
 
     def _trajectory(self, name: str) -> Array:

@@ -1,124 +1,157 @@
-"""What ``aimctheory show`` and ``doctor`` print: one item in full, and the state of the machine."""
+"""What ``aimctheory show`` prints: one claim, study, response or algorithm in full, or a kernel."""
 
 from __future__ import annotations
 
-import os
-import platform
+import inspect
+import sys
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import sympy
 
+from aimctheory import discover
 from aimctheory.algorithms.record import Algorithm
-from aimctheory.catalogue import linear
 from aimctheory.claim import Claim
-from aimctheory.figures import Study, versions
-from aimctheory.laws import gaussian
-from aimctheory.objectives.quadratic import quadratic
+from aimctheory.figures import Study, read_json
+from aimctheory.report import load_rows, number
 from aimctheory.response import Response
 
-
-def describe(item: Claim | Study | Response | Algorithm) -> str:
-    """The item for readers: statement, formulas, where it is printed, how to run it."""
-    if isinstance(item, Claim):
-        return _claim(item)
-    if isinstance(item, Study):
-        return _study(item)
-    return _response(item) if isinstance(item, Response) else _algorithm(item)
+WIDTH = 100
 
 
-def _claim(claim: Claim) -> str:
-    lines = [f"{claim.id}: {claim.title}", f"printed  {claim.source}", f"states   {claim.statement}"]
-    lines.append(f"checked  {claim.relation.phrase}; {claim.level}; expected: {claim.expected}")
-    lines += [f"given    {name}" for name in claim.hypotheses]
-    lines += [f"mutant   {mutant.why}" for mutant in claim.mutants]
-    if claim.note:
-        lines.append(textwrap.fill(claim.note, 100, initial_indent="note     ", subsequent_indent=" " * 9))
-    return "\n".join([*lines, f"run      aimctheory check {claim.id}"])
+def describe(item: discover.Item, project: discover.Project) -> str:
+    """The item for readers: what it states, where it is printed, what was found, how to run it."""
+    writers: dict[str, Any] = {
+        "claim": _claim, "study": _study, "response": _response, "algorithm": _algorithm,
+    }  # fmt: skip
+    lines = [f"{item.id}: {item.record.title}", "", *writers[item.kind](item.record, project)]
+    return "\n".join(lines)
 
 
-def _study(study: Study) -> str:
-    lines = [f"{study.id}: {study.title}", *(f"printed  {source}" for source in study.sources)]
-    lines += [f"relies on {claim}" for claim in study.relies_on]
-    lines.append(f"figure   figures/{study.id}.png")
-    return "\n".join([*lines, f"run      aimctheory reproduce {study.id}"])
+def _field(name: str, text: Any) -> Iterable[str]:
+    """Lines of "name      text", wrapped; nothing for an empty text."""
+    if str(text):
+        yield textwrap.fill(
+            " ".join(str(text).split()), WIDTH, initial_indent=f"{name:<10}",
+            subsequent_indent=" " * 10, break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
 
 
-def _response(response: Response) -> str:
-    point = response.symmetric_points()
+def _about(document: str | None) -> Iterable[str]:
+    """The docstring of a file, set off."""
+    if document:
+        yield from ("", *inspect.cleandoc(document).splitlines(), "")
+
+
+def _claim(claim: Claim, project: discover.Project) -> Iterable[str]:
+    yield from _field("printed", claim.source)
+    yield from _field("states", claim.statement)
+    yield from _about(_document(claim.observe))
+    for hypothesis in claim.hypotheses:
+        yield from _field("supposes", hypothesis)
+    yield from _field("checked", f"{claim.relation.phrase}; {claim.level}")
+    yield from _field("expected", claim.expected)
+    stored = load_rows(project.checkout / "figures").get(claim.id) if project.checkout else None
+    if stored:
+        yield from _field("found", f"{stored['verdict']}; closest case: {stored['worst']}")
+        yield from _field("witness", stored["witness"])
+    for mutant in claim.mutants:
+        yield from _field("mutant", mutant.why)
+    yield from _field("note", claim.note)
+    yield from _field("run", f"aimctheory check {claim.id}")
+
+
+def _document(function: Any) -> str | None:
+    """The docstring of the file that a function stands in."""
+    return sys.modules[function.__module__].__doc__ if inspect.isfunction(function) else None
+
+
+def _study(study: Study, project: discover.Project) -> Iterable[str]:
+    for source in study.sources:
+        yield from _field("after", source)
+    yield from _about(_document(study.compute))
+    for claim in study.relies_on:
+        yield from _field("relies on", claim)
+    folder = project.root / "figures"
+    for name, found in read_json(folder / f"{study.id}.json").get("summary", {}).items():
+        yield from _field("found", f"{name}: {number(found['value'])} {found['unit']}")
+    yield from _field("figure", folder / f"{study.id}.png")
+    yield from _field("run", f"aimctheory reproduce {study.id}")
+
+
+def _response(response: Response, project: discover.Project) -> Iterable[str]:
+    yield from _field("printed", response.source or "")
+    for p in response.parameters:
+        yield from _field("parameter", f"{p.name} in {p.domain}: {p.meaning}")
+    points = ", ".join(map(str, response.symmetric_points()))
     penalty = response.penalty()
+    low, high = response.dynamic_range
     formulas = {
         "q_up": response.up,
         "q_down": response.down,
         "F": response.mean_response,
         "G": response.asymmetry,
         "R = G/F": response.ratio,
-        "symmetric points": ", ".join(map(str, point)) or "none in closed form",
-        "dynamic range": "[{}, {}]".format(*(response.dynamic_range or ("", ""))),
-        "R_c": penalty if penalty is not None else "no closed form (quadrature)",
+        "q_up q_down": response.saturation_product,
+        "range": f"[{low}, {high}]",
+        "symmetric point": points or "none in closed form",
+        "R in LaTeX": sympy.latex(response.ratio),
+        "penalty R_c": "no closed form: by quadrature" if penalty is None else penalty,
     }
-    lines = [f"{response.id}: {response.title}", f"printed  {response.source}"]
-    lines += [f"{name} = {value}" for name, value in formulas.items()]
-    lines += [f"{p.name} in {p.domain}: {p.meaning}" for p in response.parameters or ()]
-    return "\n".join([*lines, f"LaTeX of R: {sympy.latex(response.ratio)}"])
+    yield ""
+    yield from (f"{name:<16}{value}" for name, value in formulas.items())
+    yield ""
+    yield from _field("kernel", f"aimctheory show {response.id} --kernel")
 
 
-def _algorithm(algorithm: Algorithm) -> str:
-    import inspect
+def _algorithm(algorithm: Algorithm, project: discover.Project) -> Iterable[str]:
+    from aimctheory.derive import mean_drift
 
-    lines = [f"{algorithm.id}: {algorithm.title}", f"printed  {algorithm.source}"]
-    lines.append(f"arrays {', '.join(algorithm.arrays) or 'none'}; buffers {', '.join(algorithm.buffers) or 'none'}")
-    lines += [f"{p.name} = {p.symbol} in {p.domain}: {p.meaning}" for p in algorithm.hyper]
-    return "\n".join([*lines, "", inspect.getsource(algorithm.step).rstrip()])
+    yield from _field("printed", algorithm.source)
+    yield from _field("arrays", ", ".join(algorithm.arrays))
+    yield from _field("buffers", ", ".join(algorithm.buffers))
+    yield from _field("noises", ", ".join(("gradient", *algorithm.noises)))
+    for p in algorithm.hyper:
+        yield from _field("number", f"{p.name} = {p.symbol} in {p.domain}: {p.meaning}")
+    yield from ("", *inspect.getsource(algorithm.step).rstrip().splitlines(), "")
+    yield "Mean drift on open cells F, G, with m = E|increment|:"
+    try:
+        increments = mean_drift(algorithm).increments
+    except ValueError as reason:
+        yield from _field("", reason)
+    else:
+        yield from (f"  E[{name}' - {name}] = {value}" for name, value in increments.items())
+    yield ""
+    yield from _field("kernel", f"aimctheory show {algorithm.id} --kernel")
 
 
-def kernel(item: Any) -> str:
-    """The generated module of an algorithm, or of Analog SGD on a response; text only.
+def kernel(record: Any) -> str:
+    """The generated module of an algorithm on a linear cell, or of Analog SGD on a response.
 
     Raises ValueError for anything else.
     """
     from aimctheory.algorithms.analog_sgd import analog_sgd
+    from aimctheory.catalogue import linear
     from aimctheory.kernels import module_text
+    from aimctheory.laws import gaussian
+    from aimctheory.objectives.quadratic import quadratic
     from aimctheory.plan import plan
     from aimctheory.problem import pose
 
-    algorithm, cell = (item, linear(tau=1)) if isinstance(item, Algorithm) else (analog_sgd, None)
-    if isinstance(item, Response):
-        cell = item(**{p.name: p.typical[1] for p in item.parameters or () if p.default is None})
-    if cell is None:
-        raise ValueError(f"{item.id} has no kernel; name an algorithm or a response")
-    hyper = {p.name: p.typical[0] for p in algorithm.hyper}
-    noise = {stream: gaussian(0.5) for stream in ("gradient", *algorithm.noises)}
-    device = cell if algorithm.arrays else {}
+    if not isinstance(record, Algorithm | Response):
+        raise ValueError(
+            f"{record.id!r} has no kernel of its own; name an algorithm or a response, "
+            "such as analog-sgd (`aimctheory list` shows all)"
+        )
+    algorithm, response = (
+        (record, linear) if isinstance(record, Algorithm) else (analog_sgd, record)
+    )
+    cell = response(**{p.name: p.typical[1] for p in response.parameters if p.default is None})
     posed = pose(
-        algorithm, device, quadratic(minimiser=0.5), hyper=hyper, noise=noise, start=None,
-        replicates=1, averages=None,
+        algorithm, cell if algorithm.arrays else {}, quadratic(minimiser=0.5),
+        hyper={p.name: p.typical[0] for p in algorithm.hyper if p.default is None},
+        noise={stream: gaussian(0.5) for stream in ("gradient", *algorithm.noises)},
+        start=None, replicates=1, averages=None,
     )  # fmt: skip
     return module_text(plan(posed))
-
-
-def doctor() -> tuple[str, bool]:
-    """Versions, processors, the kernel cache, and whether both engines agree; healthy or not."""
-    from aimctheory.algorithms.analog_sgd import analog_sgd
-    from aimctheory.engine import threads
-    from aimctheory.kernels import cache_folder
-    from aimctheory.simulate import simulate
-
-    lines = [f"{name} {number}" for name, number in versions().items()]
-    lines.append(f"{platform.machine()}, {os.cpu_count()} processors, {threads()} threads")
-    folder = cache_folder()
-    kept = len(list(folder.glob("kernel_*.py"))) if folder.is_dir() else 0
-    lines.append(f"kernel cache {folder}: {kept} modules, safe to delete")
-    last = []
-    try:
-        for engine in ("kernel", "reference"):
-            run = simulate(
-                analog_sgd, linear(tau=1), quadratic(minimiser=0.5), hyper={"learning_rate": 0.05},
-                noise=gaussian(0.5), steps=64, replicates=8, rng=0, engine=engine,
-            )  # fmt: skip
-            last.append(run.states["W"])
-    except ValueError as error:
-        return "\n".join([*lines, f"self-test failed: {error}"]), False
-    same = bool((last[0] == last[1]).all())
-    lines.append("self-test: both engines give the same bits" if same else "self-test: the engines DISAGREE")
-    return "\n".join(lines), same

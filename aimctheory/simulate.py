@@ -172,7 +172,8 @@ def _batch_means(problem: Problem, sums: Array, edges: NDArray[np.int64]) -> dic
     lengths = np.diff(edges)[:, None, None]
     for i, name in enumerate(problem.averages):
         mean = sums[:, i, 0] / lengths
-        variance = np.maximum(sums[:, i, 1] / lengths - mean**2, 0.0)
+        with np.errstate(all="ignore"):  # of replicates that are no longer finite
+            variance = np.maximum(sums[:, i, 1] / lengths - mean**2, 0.0)
         found[name] = BatchMeans(edges, mean.transpose(1, 0, 2), variance.transpose(1, 0, 2))
     return found
 

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimctheory import algorithms, catalogue, kernels
+from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.laws import Law, gaussian, rademacher, two_point, two_point_frozen, uniform
+from aimctheory.objectives.quadratic import quadratic
 from aimctheory.response import Response
 from aimctheory.run import Run
 from aimctheory.simulate import simulate
@@ -129,3 +131,21 @@ def both(algorithm: Algorithm, device: Any, objective: Any, **options: Any) -> t
     """The same run by the reference and by the kernel engine."""
     reference = simulate(algorithm, device, objective, engine="reference", **options)
     return reference, simulate(algorithm, device, objective, engine="kernel", **options)
+
+
+BOWL = quadratic([1.0, 2.0, 0.5], [0.1, 0.2, -0.3])
+RATE = {"learning_rate": 0.05}
+ENGINES = ["reference", "printed"]
+
+
+def run(
+    algorithm: Algorithm = analog_sgd, device: Any = None, objective: Any = BOWL, *,
+    engine: str = "reference", **changes: Any,
+) -> Run:  # fmt: skip
+    """A short run; engine "printed" reads the kernel's text as Python, without compiling it."""
+    given = {"hyper": RATE, "noise": gaussian(0.5), "steps": 30, "replicates": 4, "rng": 1}
+    device = device or catalogue.linear(tau=1, c=0.2)
+    if engine == "printed":
+        with uncompiled():
+            return simulate(algorithm, device, objective, engine="kernel", **(given | changes))
+    return simulate(algorithm, device, objective, engine=engine, **(given | changes))

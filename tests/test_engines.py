@@ -33,7 +33,10 @@ PAIRS = {
     "linear and ideal": {"P": linear(tau=1, c=0.2), "W": ideal()},
     "ideal and power": {"P": ideal(), "W": power(tau=1, gamma=3)},
     "exponential and linear": {"P": exponential(tau=1, gamma=2), "W": linear(tau=2, c=-0.3)},
-    "soft bounds and power": {"P": soft_bounds(tau_max=1, tau_min=-0.7), "W": power(tau=1, gamma=1.5)},
+    "soft bounds and power": {
+        "P": soft_bounds(tau_max=1, tau_min=-0.7),
+        "W": power(tau=1, gamma=1.5),
+    },
     "two powers": {"P": power(tau=1, gamma=0.5), "W": power(tau=0.8, gamma=2.37)},
 }
 
@@ -55,11 +58,15 @@ def noises(algorithm, law):
 
 
 def start(algorithm):
-    return {name: 0.05 for name in algorithm.states}
+    return dict.fromkeys(algorithm.states, 0.05)
 
 
 def options(algorithm, law, **changes):
-    given = {"hyper": hyper_of(algorithm), "noise": noises(algorithm, law), "start": start(algorithm)}
+    given = {
+        "hyper": hyper_of(algorithm),
+        "noise": noises(algorithm, law),
+        "start": start(algorithm),
+    }
     return given | {"steps": 11, "replicates": 4, "rng": 7, "record_every": 3} | changes
 
 
@@ -79,7 +86,8 @@ def test_the_printed_kernel_means_what_the_step_says(algorithm, device):
 
 COMPILED = {
     "analog-sgd, linear, gaussian": (analog_sgd, linear(tau=1, c=0.2), gaussian(0.6)),
-    "analog-sgd, exponential, rademacher": (analog_sgd, exponential(tau=1, gamma=2), rademacher(0.6)),
+    "analog-sgd, exponential, rademacher": (
+        analog_sgd, exponential(tau=1, gamma=2), rademacher(0.6)),
     "analog-sgd, power 5/2, two-point": (analog_sgd, CELLS["power-5/2"], two_point(0.6, tau=2.0)),
     "digital-sgd, uniform": (digital_sgd, None, uniform(0.6)),
     "residual-learning, soft bounds and power": (
@@ -227,7 +235,12 @@ def small_softmax():
 
 
 def test_a_dense_quadratic_agrees_to_rounding():
-    given = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.6), "rng": 2, "averages": AVERAGES}
+    given = {
+        "hyper": {"learning_rate": 0.05},
+        "noise": gaussian(0.6),
+        "rng": 2,
+        "averages": AVERAGES,
+    }
     runs = both(
         analog_sgd, linear(tau=1, c=0.2), DENSE, steps=120, replicates=90, record_every=7, **given
     )
@@ -253,8 +266,12 @@ def test_every_replicate_draws_mini_batches_of_its_own():
 def test_threads_and_records_change_no_bit_of_a_coupled_run(monkeypatch, threads):
     given = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.6), "rng": 2, "replicates": 90}
     device = linear(tau=1, c=0.2)
-    first = simulate(analog_sgd, device, DENSE, steps=60, record_every=1, averages=AVERAGES, **given)
+    first = simulate(
+        analog_sgd, device, DENSE, steps=60, record_every=1, averages=AVERAGES, **given
+    )
     monkeypatch.setenv("AIMCTHEORY_THREADS", str(threads))
-    again = simulate(analog_sgd, device, DENSE, steps=60, record_every=13, averages=AVERAGES, **given)
+    again = simulate(
+        analog_sgd, device, DENSE, steps=60, record_every=13, averages=AVERAGES, **given
+    )
     assert (again.readout == first.readout[:, again.steps]).all()
     assert (again.averages["size"].mean == first.averages["size"].mean).all()

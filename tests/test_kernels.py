@@ -19,7 +19,7 @@ import sympy
 import aimctheory
 from aimctheory import kernels
 from aimctheory.algorithms.analog_sgd import analog_sgd, weight
-from aimctheory.algorithms.record import LEARNING_RATE, Algorithm
+from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning_v2
 from aimctheory.catalogue import ideal, linear, power
 from aimctheory.laws import gaussian, uniform
@@ -65,7 +65,8 @@ def function_lines(text, name):
 def test_the_update_holds_the_lines_of_the_step_in_source_order_under_its_names():
     text = text_of(residual_learning_v2, linear(tau=1, c=0.2))
     assert function_lines(text, "update") == [
-        "gradient = objective_curvature * (state_W + hyper_mixing * state_P - objective_minimiser)"
+        "point = state_W + hyper_mixing * state_P",
+        "gradient = objective_curvature * (point - objective_minimiser)"
         " + gradient_sigma * raw_gradient",
         "P = pulse_P(state_P, -hyper_learning_rate * gradient, P_tau, P_c)",
         "noise_read = read_sigma * (sqrt(12.0) * (raw_read - 0.5))",
@@ -123,7 +124,9 @@ def test_an_edit_of_a_called_file_changes_the_text(monkeypatch, tmp_path, name):
     edited.write_text((PACKAGE / f"{name}.py").read_text() + "\n")
     monkeypatch.setattr(getattr(aimctheory, name), "__file__", str(edited))
     after = text_of(analog_sgd, linear(tau=1))
-    differing_lines = [b for a, b in zip(before.split("\n"), after.split("\n"), strict=True) if a != b]
+    differing_lines = [
+        b for a, b in zip(before.split("\n"), after.split("\n"), strict=True) if a != b
+    ]
     assert [line.split()[0] for line in differing_lines] == [f"aimctheory.{name}"]
 
 
@@ -205,7 +208,9 @@ def test_the_lane_loop_is_vectorised_and_calls_and_allocates_nothing(fresh):
         noise={"gradient": gaussian(0.5), "read": gaussian(0.1)}, averages=AVERAGES, rng=1,
     )  # fmt: skip
     (assembly,) = fresh[0].four_steps.inspect_asm().values()
-    packed, single = (len(re.findall(rf"\bv?(?:mul|add|sub){kind}\b", assembly)) for kind in ("pd", "sd"))
+    packed, single = (
+        len(re.findall(rf"\bv?(?:mul|add|sub){kind}\b", assembly)) for kind in ("pd", "sd")
+    )
     assert packed > 100
     assert packed > 0.8 * single
     assert not re.findall(r"\bcall\w*\b.*", assembly)
@@ -227,8 +232,9 @@ load, loaded = kernels.load, []
 kernels.load = lambda text: loaded.append(load(text)) or loaded[-1]
 
 def final(engine):
-    run = simulate(analog_sgd, exponential(tau=1, gamma=2), quadratic(minimiser=0.3), noise=gaussian(0.5),
-                   hyper={"learning_rate": 0.05}, steps=50, replicates=3, rng=1, engine=engine)
+    run = simulate(analog_sgd, exponential(tau=1, gamma=2), quadratic(minimiser=0.3), rng=1,
+                   hyper={"learning_rate": 0.05}, noise=gaussian(0.5), steps=50, replicates=3,
+                   engine=engine)
     return run.readout[:, -1, 0].tolist()
 
 def kept():

@@ -1,4 +1,4 @@
-"""Objectives: gradients, curvature, minimisers and sampling noise against independent arithmetic."""
+"""Objectives: gradients, curvature, minimisers, sampling noise, by independent arithmetic."""
 
 from __future__ import annotations
 
@@ -243,7 +243,12 @@ def digits():
 
 
 def test_the_digits_have_the_shape_of_their_layer(digits):
-    assert (digits.shape, digits.coordinates, digits.samples, digits.batch) == ((10, 65), 650, 1442, 16)
+    assert (digits.shape, digits.coordinates, digits.samples, digits.batch) == (
+        (10, 65),
+        650,
+        1442,
+        16,
+    )
 
 
 def test_the_minimiser_of_the_digits_has_no_slope_left(digits):
@@ -275,10 +280,9 @@ def test_sampling_noise_of_the_digits_agrees_with_drawn_batches(digits):
     rng = np.random.default_rng(0)
     weight = digits.minimiser.value
     some = np.arange(20, 650, 21)
-    drawn = np.concatenate([
-        digits.gradient(np.broadcast_to(weight, (200, 650)), rng.integers(1442, size=(200, 16)))[:, some]
-        for _ in range(10)
-    ])  # fmt: skip
+    weights = np.broadcast_to(weight, (200, 650))
+    batches = rng.integers(1442, size=(10, 200, 16))
+    drawn = np.concatenate([digits.gradient(weights, rows)[:, some] for rows in batches])
     size, spread = (values[some] for values in digits.sampling_noise(weight))
     busy = spread > 0
     gap = np.abs(drawn - digits.gradient(weight[None])[:, some]).mean(axis=0)[busy] / size[busy]

@@ -315,4 +315,6 @@ def test_numpy_ops_offers_every_operation_that_the_recorder_does():
     assert plain.where(np.array([True, False]), 1.0, 2.0).tolist() == [1.0, 2.0]
     for name in ("sign", "sqrt", "exp", "log", "abs"):
         recorded = getattr(OPS, name)(W)
-        assert same(getattr(plain, name)(np.float64(0.3)), evaluate(recorded, lambda _: np.float64(0.3)))
+        assert same(
+            getattr(plain, name)(np.float64(0.3)), evaluate(recorded, lambda _: np.float64(0.3))
+        )

@@ -8,13 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from aimctheory.algorithms.analog_sgd import analog_sgd
-from aimctheory.catalogue import exponential, linear, power
+from aimctheory import (
+    Source, analog_sgd, exponential, gaussian, linear, power, quadratic, uniform,
+)  # fmt: skip
 from aimctheory.claim import Case, Claim, Mutant, rate
 from aimctheory.exact.update import effective_update
-from aimctheory.laws import gaussian, uniform
-from aimctheory.notation import Source
-from aimctheory.objectives.quadratic import quadratic
 
 CELLS = linear(tau=1), linear(tau=1, c=0.3), power(tau=1, gamma=2), exponential(tau=1, gamma=2)
 
@@ -32,11 +30,9 @@ def observe(cell, law, distance, h=1.0, bend=0.0):
     center = cell.symmetric_point()
     f = replace(quadratic(h, center + distance), gradient=lambda w, p, ops: (
         p.curvature * (w - p.minimiser) * (1 + bend * (w - p.minimiser))))  # fmt: skip
-    return Case(
-        q_up=cell.q_up, q_down=cell.q_down, center=center, w_star=center + distance, d=abs(distance),
-        h=h, bend=bend, mean_abs=law.mean_abs, Sigma=law.mean_abs(0), sigma=law.sigma,
-        T=effective_update(analog_sgd, cell, f, law).__call__,
-    )  # fmt: skip
+    return Case(q_up=cell.q_up, q_down=cell.q_down, center=center, w_star=center + distance,
+                d=abs(distance), h=h, bend=bend, Sigma=law.mean_abs(0), sigma=law.sigma,
+                mean_abs=law.mean_abs, T=effective_update(analog_sgd, cell, f, law).__call__)
 
 
 def ratio(c, w):  # R = G/F, RF25 p. 6; F and G, p. 4 (4)

@@ -1,6 +1,7 @@
-"""Sharper than RF25 Theorem 5: where R = G/F is odd about w⋄, f quadratic and the noise symmetric
-with a density smooth at 0, the residual of the corrected W^S is of third order, neither more nor
-less.  Drop any one of the three and it is of second order again.
+"""Sharper than RF25 Theorem 5: for an odd ratio R = G/F the residual of W^S is of third order.
+
+That takes a quadratic f and symmetric noise with a density p smooth at 0; without any one of the
+three the order is two again.
 """
 
 from dataclasses import replace
@@ -47,8 +48,8 @@ def moment_is_smooth(c):  # E|g + ξ| = Σ + O(g²), as in (56) but with the kin
 
 claim = Claim(
     "rf25-theorem-5-cubic", "Third order for an odd ratio",
-    r"For odd $R(W-W^\diamond)$, quadratic $f$ and symmetric noise with a density smooth at 0, the "
-    r"corrected $W^S$ has $T(W^S)=\Theta(|W^\diamond-W^*|^3)$.",
+    r"If $R$ is odd about $W^\diamond$, $f$ quadratic, the noise symmetric and its density smooth "
+    r"at 0, the corrected $W^S$ has $T(W^S)=C\,|W^\diamond-W^*|^3$ to leading order.",
     Source("RF25", "sharper than Theorem 5, p. 24"), expected="holds",
     instances=instances, observe=observe,
     relation=rate(along="d", order=3, kind="exactly", error=residual),
@@ -61,4 +62,6 @@ claim = Claim(
              Mutant("skew noise", instances=dropping(two_point_frozen(0.7, p=0.3))),
              Mutant("the printed sign", stated=lambda c: stationary_point(c, -1, c.Sigma)),
              Mutant("standard deviation for Σ", stated=lambda c: stationary_point(c, 1, c.sigma))],
+    note="C = F(w⋄) θ³ |p(0) s² R' + Σ R'''/6| with s = ΣR' and θ = f''/(f'' + s); it vanishes for "
+         "some numbers, as with Rademacher noise, p(0) = 0, on the linear cell.",
 )  # fmt: skip

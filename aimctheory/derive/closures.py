@@ -4,7 +4,7 @@ A pulse moves by d·F − |d|·G, so its mean needs m = E|d|; a step may hold fu
 random number enters other than linearly.  A closure is a function of the `Spot` (or simply the
 expression to put there), chosen by the spot's name:
 
-    mean_drift(residual_learning, closures={"m_P": exact(GAUSSIAN), "m_W": folded_normal(v)})
+    mean_drift(residual_learning, closures={"m_P": exact(GAUSSIAN), "m_W": folded_normal(s)})
 
 ====================  =============================================================================
 `open_symbol`         a symbol of its own (what a pulse's m is by default)

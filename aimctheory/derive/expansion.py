@@ -59,8 +59,8 @@ def first_order(
     Raises ValueError for an algorithm with several states.
 
     >>> from aimctheory.algorithms.digital_sgd import digital_sgd
-    >>> h = sympy.Symbol("h", positive=True)
-    >>> law = first_order(objective=h * sympy.Symbol("w", real=True)**2 / 2, algorithm=digital_sgd)
+    >>> from aimctheory.notation import positive, real, w
+    >>> law = first_order(objective=positive("h") * w**2 / 2, algorithm=digital_sgd)
     >>> law.variance.subs(real("W"), 0), law.shift
     (alpha*sigma**2/(2*h), 0)
     """
@@ -83,6 +83,7 @@ def stationary_moments(state: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr]:
     With w = w_T + y, E y = αs and E y² = αv, both balances are averaged up to y² and their leading
     order, α², is solved for s and v.
 
+    >>> from aimctheory.notation import real
     >>> stationary_moments(real("W"))[0]
     alpha*D(W)/(2*Derivative(b(W), W))
     """

@@ -65,15 +65,13 @@ def second_moment(
 def _moments(
     mean: sympy.Expr, point: sympy.Expr, law: LawLike
 ) -> Mapping[tuple[int, int], sympy.Expr]:
-    """E[xⁱ|x|ʲ] by (i, j), up to the second order."""
-    square = mean**2 + deviation(law) ** 2
+    """E[xⁱ|x|ʲ] by (i, j), up to the second order; |x|² is x²."""
     return {
         (0, 0): sympy.S.One,
         (1, 0): mean,
         (0, 1): absolute_moment(law, mean, point),
-        (2, 0): square,
+        (2, 0): mean**2 + deviation(law) ** 2,
         (1, 1): signed_square(law, mean, point),
-        (0, 2): square,
     }
 
 
@@ -83,20 +81,16 @@ def _terms(
     moment: Mapping[tuple[int, int], sympy.Expr],
     algorithm: Algorithm,
 ) -> list[sympy.Expr]:
-    """Each distinct moment times its factored coefficient."""
+    """Each moment times its coefficient in the square."""
     size = sympy.Dummy("size", nonnegative=True)
     bare = squared.subs(sympy.Abs(x), size)
     try:
         polynomial = sympy.Poly(bare, x, size)
     except sympy.PolynomialError:
         polynomial = None
-    if polynomial is None or any(i + j > 2 for i, j in polynomial.monoms()):
+    if polynomial is None or not moment.keys() >= set(polynomial.monoms()):
         raise ValueError(
             f"{algorithm.id}: the increment is not linear in the gradient and its absolute value, "
             "so its square has no closed mean"
         )
-    coefficients: dict[sympy.Expr, sympy.Expr] = {}
-    for powers, coefficient in polynomial.terms():
-        key = moment[powers]
-        coefficients[key] = coefficients.get(key, sympy.S.Zero) + coefficient
-    return [sympy.factor_terms(c) * key for key, c in coefficients.items()]
+    return [sympy.factor_terms(c) * moment[powers] for powers, c in polynomial.terms()]

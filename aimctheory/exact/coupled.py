@@ -17,27 +17,33 @@ Array = NDArray[np.float64]
 def rest_point(
     update: Callable[[Array], Array],
     jacobian: Callable[[Array], Array],
-    start: Array,
+    start: ArrayLike,
     ends: tuple[ArrayLike, ArrayLike],
     what: str,
     steps: int = 500,
 ) -> Array:
-    """w with T(w) = 0 to rounding, strictly inside `ends`, where every mode of J decays.
+    """The w with T(w) = 0 to rounding, strictly inside `ends`, where every mode of J decays.
 
-    Raises ValueError where coordinates end at saturation, where no rest point is reached, or where
-    the Jacobian there has an eigenvalue with a real part that is not positive.
+    Raises ValueError for a start outside, where coordinates end at saturation, where no rest point
+    is reached, and where the Jacobian has an eigenvalue without a positive real part.
     """
-    low, high = (np.broadcast_to(np.asarray(end, dtype=float), start.shape) for end in ends)
-    w, residual, patience = np.array(start), update(start), None
+    w = np.array(start, dtype=np.float64)
+    low, high = (np.broadcast_to(np.asarray(end, dtype=float), w.shape) for end in ends)
+    if not np.all((low < w) & (w < high)):
+        raise ValueError(f"start = {w} is not strictly inside the dynamic range ({low}, {high})")
+    residual = update(w)
+    patience: float | None = None
     for _ in range(steps):
         size = float(np.abs(residual).max())
         if size == 0.0:
             break
         J = jacobian(w)
         patience = patience or 1.0 / max(float(np.abs(J).sum(1).max()), 1e-300)
-        move = np.linalg.solve(J + np.eye(len(w)) / patience, -residual)
-        move *= _room(w, move, low, high)
-        w, residual = w + move, update(w + move)
+        pace = np.eye(len(w)) / patience
+        move = np.asarray(np.linalg.solve(J + pace, -residual), dtype=np.float64)
+        move = _room(w, move, low, high) * move
+        w = np.asarray(w + move, dtype=np.float64)
+        residual = update(w)
         now = float(np.abs(residual).max())
         settled = np.abs(move) <= 8 * np.finfo(float).eps * (np.abs(w) + np.abs(move).max())
         if np.all(settled) or (now >= size and np.abs(move).max() < 1e-12 * (1 + np.abs(w).max())):
@@ -65,5 +71,5 @@ def _checked(w: Array, J: Array, low: Array, high: Array, what: str) -> Array:
         )
     slowest = float(np.linalg.eigvals(J).real.min())
     if slowest <= 0:
-        raise ValueError(f"{what} found at {w} is unstable (eigenvalue {slowest:.3g}); give start=…")
+        raise ValueError(f"{what} at {w} is unstable (eigenvalue {slowest:.3g}); give start=…")
     return w

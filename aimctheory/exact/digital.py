@@ -7,13 +7,12 @@ stationary variance of mode i is α s_i²/(λ_i(2 − αλ_i)), s_i² the noise 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from aimctheory.exact.jets import variable
-from aimctheory.exact.reading import Array, slope
+from aimctheory.exact.reading import Array, number, slope
 from aimctheory.objectives.record import Objective
 
 
@@ -21,13 +20,11 @@ from aimctheory.objectives.record import Objective
 class DigitalFloor:
     """E[f − f*] and E‖∇f‖² in the stationary state; floats, or arrays (R,) for a sweep."""
 
-    excess: Any
-    mean_square_gradient: Any
+    excess: float | Array
+    mean_square_gradient: float | Array
 
 
-def digital_floor(
-    objective: Objective, sigma: ArrayLike, learning_rate: ArrayLike
-) -> DigitalFloor:
+def digital_floor(objective: Objective, sigma: ArrayLike, learning_rate: ArrayLike) -> DigitalFloor:
     """Σᵢ αsᵢ²/(2(2 − αλᵢ)) and Σᵢ αλᵢsᵢ²/(2 − αλᵢ), the stationary E[f − f*] and E‖∇f‖².
 
     `sigma` is the noise's standard deviation per coordinate, a number or (D,); for an uncoupled
@@ -44,14 +41,14 @@ def digital_floor(
     curvature, variance = _modes(objective, np.square(np.asarray(sigma, dtype=float)))
     if not np.all((alpha * curvature > 0) & (alpha * curvature < 2)):
         raise ValueError(
-            f"learning_rate × curvature = {float((alpha * curvature).max()):.4g} is outside (0, 2): "
-            f"Digital SGD has no stationary state; use a rate below {2 / float(curvature.max()):.4g}"
+            f"learning_rate × curvature = {np.max(alpha * curvature):.4g} is outside (0, 2); "
+            f"Digital SGD is stable for a learning_rate in (0, {2.0 / float(curvature.max()):.4g})"
         )
     share = alpha * variance / (2.0 - alpha * curvature)
     excess, square = 0.5 * share, curvature * share
     if share.ndim:
         excess, square = excess.sum(axis=-1), square.sum(axis=-1)
-    return DigitalFloor(excess[()], square[()])
+    return DigitalFloor(number(excess), number(square))
 
 
 def _modes(objective: Objective, variance: Array) -> tuple[Array, Array]:
@@ -60,11 +57,11 @@ def _modes(objective: Objective, variance: Array) -> tuple[Array, Array]:
         at = np.zeros(objective.coordinates if objective.coordinates > 1 else ())
         here, there = (slope(objective, variable(at + shift)) for shift in (0.0, 1.0))
         if np.any(here.first != there.first) or np.any(here.second):
-            raise ValueError(f"{objective.id}: the digital floor is closed for quadratic objectives")
+            raise ValueError(f"{objective.id}: the digital floor is for a quadratic objective")
         return np.asarray(here.first), variance
     origin = np.zeros(objective.coordinates)
     H = objective.hessian
     if H is None or not np.array_equal(H(origin), H(origin + 1.0)):
-        raise ValueError(f"{objective.id}: the digital floor is closed for quadratic objectives")
+        raise ValueError(f"{objective.id}: the digital floor is for a quadratic objective")
     curvature, directions = np.linalg.eigh(H(origin))
     return curvature, np.broadcast_to(variance, origin.shape) @ directions**2

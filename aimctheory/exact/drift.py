@@ -1,8 +1,10 @@
-"""Where the mean drift of a training run vanishes, and the two approximations the papers make of it.
+"""Where the mean drift vanishes, and the two approximations of that point.
 
-    drift root w_T          g(w) + E|g(w) + ξ| R(w) = 0          (α → 0 limit of the stationary mean)
-    penalised minimiser w_Σ g(w) + Σ R(w) = 0, Σ = E|ξ|          (minimiser of f_Σ, RF25 Theorem 1)
-    linearised W^S          (H + R'(w⋄)Σ) W^S = H w* + R'(w⋄)Σ w⋄     (RF25 (46), with a plus)
+    drift root w_T             g(w) + E|g(w) + ξ| R(w) = 0
+    penalised minimiser w_Σ    g(w) + Σ R(w) = 0,  Σ = E|ξ|            RF25 Theorem 1
+    linearised W^S             H(W − w*) + R'(w⋄)Σ(W − w⋄) = 0         RF25 (46), with a plus
+
+w_T is what the stationary mean tends to as α → 0.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.exact.coupled import rest_point
 from aimctheory.exact.jets import as_jet, variable
-from aimctheory.exact.reading import Array, hessian, ratio_jet, slope
+from aimctheory.exact.reading import Array, hessian, number, ratio_jet, slope
 from aimctheory.exact.roots import only_zero
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update, shape_of
 from aimctheory.laws import Law
@@ -80,15 +82,17 @@ def penalised_minimiser(
         return np.asarray(slope(objective, weight) + Sigma * device.ratio(weight))
 
     def bend(weight: Array) -> Array:
-        return hessian(objective, weight) + np.diag(Sigma * ratio_jet(device, variable(weight)).first)
+        pull = Sigma * ratio_jet(device, variable(weight)).first
+        return np.asarray(hessian(objective, weight) + np.diag(pull))
 
     what = "the slope of the penalised objective"
     if objective.elementwise:
         ends = device.dynamic_range
         return number(only_zero(slope_of_penalised, ends, shape, what, near=start, hint=SATURATED))
     _require_one_problem(shape, objective)
-    middle = np.broadcast_to(np.asarray(_centre(device) if start is None else start, float), shape)
-    return rest_point(slope_of_penalised, bend, middle, device.dynamic_range, f"{what}'s zero")
+    begin = np.asarray(symmetric_point(device) if start is None else start, dtype=float)
+    begin = np.array(np.broadcast_to(begin, shape))
+    return rest_point(slope_of_penalised, bend, begin, device.dynamic_range, f"{what}'s zero")
 
 
 def linearised(device: Device, objective: Objective, law: Law | ArrayLike) -> float | Array:
@@ -130,8 +134,8 @@ def symmetric_point(device: Device) -> float | Array:
     arrays = any(np.ndim(value) for value in device.numbers.values())
     if not arrays:
         return device.symmetric_point()
-    parameters = device.response.parameters
-    point = sympy.lambdify([p.symbol for p in parameters], device.response.symmetric_point(), "numpy")
+    parameters, formula = device.response.parameters, device.response.symmetric_point()
+    point = sympy.lambdify([p.symbol for p in parameters], formula, "numpy")
     values = [np.asarray(device.numbers[p.name]) for p in parameters]
     shape = np.broadcast_shapes(*(value.shape for value in values))
     return np.array(np.broadcast_to(point(*values), shape), dtype=float)
@@ -140,11 +144,6 @@ def symmetric_point(device: Device) -> float | Array:
 def constant_noise(law: Law | ArrayLike) -> Array:
     """Σ = E|ξ| of a law, or the number itself."""
     return law.mean_abs(0.0) if isinstance(law, Law) else np.asarray(law, dtype=float)
-
-
-def number(value: Array) -> float | Array:
-    """A float where there is one number."""
-    return float(value) if np.ndim(value) == 0 else np.asarray(value)
 
 
 def _require_one_problem(shape: tuple[int, ...], objective: Objective) -> None:
@@ -156,17 +155,11 @@ def _require_one_problem(shape: tuple[int, ...], objective: Objective) -> None:
 
 
 def _begin(T: EffectiveUpdate) -> Array:
-    """W^S if it exists inside the range, else the symmetric point or the middle of the range."""
-    assert T.cell is not None or T.objective.minimiser.value is not None
-    low, high = T.range
-    if T.objective.minimiser.value is None:
-        return np.broadcast_to(np.asarray(_centre(T.cell), float), T.shape)
+    """W^S where it exists and is inside the range, else the symmetric point."""
+    center = symmetric_point(T.cell) if T.cell else 0.0
     begin = T.objective.minimiser.value
-    if T.cell is not None:
+    if begin is not None and T.cell:
         begin = linearised(T.cell, T.objective, T.law)
-    inside = (np.asarray(begin) > low) & (np.asarray(begin) < high)
-    return np.broadcast_to(np.where(inside, begin, _centre(T.cell)), T.shape)
-
-
-def _centre(device: Device | None) -> float | Array:
-    return 0.0 if device is None else symmetric_point(device)
+    begin = np.asarray(center if begin is None else begin, dtype=float)
+    inside = (begin > T.range[0]) & (begin < T.range[1])
+    return np.array(np.broadcast_to(np.where(inside, begin, center), T.shape))

@@ -8,7 +8,6 @@ With T the mean drift, w_T its root and D = E[(w' − w)²]/α² there,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.exact.drift import drift_root
+from aimctheory.exact.reading import Array, number, slope
 from aimctheory.exact.update import Devices, effective_update
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
@@ -25,13 +25,13 @@ from aimctheory.objectives.record import Objective
 class FirstOrder:
     """The drift root, how far the stationary mean lies from it, and the stationary variance."""
 
-    root: Any
-    shift: Any
-    variance: Any
+    root: float | Array
+    shift: float | Array
+    variance: float | Array
 
     @property
-    def mean(self) -> Any:
-        """root + shift."""
+    def mean(self) -> float | Array:
+        """The stationary mean, root + shift."""
         return self.root + self.shift
 
 
@@ -63,7 +63,7 @@ def first_order(
         raise ValueError(f"learning_rate = {alpha.min():g} is outside (0, ∞)")
     T = effective_update(algorithm, device, objective, law)
     root = drift_root(algorithm, device, objective, law, start=start)
-    drift = T.along(root)
-    variance = alpha * T.spread(root) / (2.0 * drift.first)
+    w, drift = np.asarray(root), T.along(root)
+    variance = alpha * T.spread(w, slope(objective, w)) / (2.0 * drift.first)
     shift = -drift.second / (2.0 * drift.first) * variance
-    return FirstOrder(root, np.asarray(shift)[()], np.asarray(variance)[()])
+    return FirstOrder(root, number(shift), number(variance))

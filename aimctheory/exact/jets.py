@@ -23,8 +23,8 @@ class Jet:
 
     >>> x = variable(2.0)
     >>> y = 1 / (x * x)
-    >>> y.value, y.first, y.second
-    (0.25, -0.25, 0.375)
+    >>> print(y.value, y.first, y.second)
+    0.25 -0.25 0.375
     """
 
     value: Any
@@ -54,16 +54,16 @@ class Jet:
         return self + -as_jet(other)
 
     def __rsub__(self, other: Any) -> Jet:
-        return -self + other
+        return as_jet(other) + -self
 
     def __truediv__(self, other: Any) -> Jet:
         return self * _reciprocal(as_jet(other))
 
     def __rtruediv__(self, other: Any) -> Jet:
-        return _reciprocal(self) * other
+        return as_jet(other) * _reciprocal(self)
 
     def __abs__(self) -> Jet:
-        return self * elementary.sign(self.value)
+        return self * Jet(elementary.sign(self.value))
 
     def __lt__(self, other: Any) -> Any:
         return self.value < as_jet(other).value

@@ -24,6 +24,12 @@ from aimctheory.trace import Names, evaluate, numpy_ops
 Array = NDArray[np.float64]
 
 
+def number(value: ArrayLike) -> float | Array:
+    """A float where there is one number, else an array."""
+    array = np.asarray(value, dtype=float)
+    return array if array.ndim else float(array)
+
+
 def slope(objective: Objective, weight: Any) -> Any:
     """∇f at weights of any broadcastable shape; an elementwise objective takes jets too."""
     if objective.elementwise:
@@ -47,12 +53,16 @@ def hessian(objective: Objective, weight: Array) -> Array:
 def response_of(device: Device | None) -> Callable[[Any, Any], Any]:
     """q(w, d), the response for the sign of the increment d, on arrays or jets."""
     if device is None:
-        raise ValueError("this algorithm has an array on a device; give device=…, or {array: device}")
+        raise ValueError(
+            "this algorithm has an array on a device; give device=…, or {array: device}"
+        )
 
     def q(weight: Any, increment: Any) -> Any:
         upwards = as_jet(increment).value >= 0.0
         jets = isinstance(weight, Jet)
-        both = responses_jet(device, weight) if jets else (device.q_up(weight), device.q_down(weight))
+        both = (
+            responses_jet(device, weight) if jets else (device.q_up(weight), device.q_down(weight))
+        )
         return CALLS["where"](upwards, *both) if jets else np.where(upwards, *both)
 
     return q

@@ -47,7 +47,7 @@ def only_zero(
         several = np.argmax(count.ravel())
         found = ", ".join(f"{z.ravel()[several]:.6g}" for z in zeros)
         raise ValueError(f"{what} has several stable zeros ({found}); choose one with start=…")
-    distance = np.abs(np.stack(zeros) - near)
+    distance = np.abs(np.stack(zeros) - np.asarray(near, dtype=float))
     return np.asarray(np.take_along_axis(np.stack(zeros), distance.argmin(0)[None], axis=0)[0])
 
 
@@ -70,7 +70,7 @@ def _nth(rises: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
     """The place of each column's k-th rise, of its last one where it has fewer."""
     count = np.cumsum(rises, axis=0)
     wanted = np.minimum(k + 1, count[-1])
-    return np.argmax(rises & (count == wanted), axis=0)
+    return np.asarray(np.argmax(rises & (count == wanted), axis=0))
 
 
 def _close(function: Function, x: Array, place: NDArray[np.int64]) -> Array:

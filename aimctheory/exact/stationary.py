@@ -29,7 +29,7 @@ from aimctheory.objectives.record import Objective
 
 SIZES = (32, 48, 72, 108, 162, 243)
 REACHES = (9.0, 14.0, 22.0)
-"""Half the stretch of weights in standard deviations: the next one where steps lead off its ends."""
+"""Half the stretch of weights in standard deviations; the next one where steps lead off it."""
 STRAYS = 1e-12
 ESCAPES = 1e-9
 UNSETTLED = 1e-3
@@ -118,14 +118,16 @@ def stationary_law(
 def _stretch(
     chain: EffectiveUpdate, learning_rate: float, center: float, reach: float
 ) -> tuple[float, float]:
-    """center ± reach, inside the dynamic range and inside what a bounded noise can reach."""
+    """The weights center ± reach that lie in the dynamic range and in reach of a bounded noise."""
     low, high = (float(np.squeeze(end)) for end in chain.range)
     low, high = max(low, center - reach), min(high, center + reach)
 
     def extreme(weight: ArrayLike, which: int) -> Array:
         """The smallest (0) or largest (−1) noisy gradient at a weight."""
         noise = chain.law.edges() or [value for value, _ in chain.law.atoms(weight)]
-        return np.asarray(slope(chain.objective, np.asarray(weight)) + np.sort(noise, axis=0)[which])
+        return np.asarray(
+            slope(chain.objective, np.asarray(weight)) + np.sort(noise, axis=0)[which]
+        )
 
     a, b = low, high
     if extreme(low, -1) < 0 < extreme(center, -1):  # below a every step leads up
@@ -150,7 +152,9 @@ def _refined(
         mean = float(mass @ grid)
         variance = float(mass @ (grid - mean) ** 2)
         now = mean, float(np.sqrt(max(variance, 0.0)))
-        change = np.inf if before is None else max(abs(a - b) for a, b in zip(now, before, strict=True))
+        change = (
+            np.inf if before is None else max(abs(a - b) for a, b in zip(now, before, strict=True))
+        )
         before = now
         if change <= rounding:
             break
@@ -199,4 +203,6 @@ def _cells(size: int, width: float) -> Array:
     """The weights of Fejér's quadrature: the length of the stretch that each point stands for."""
     angle = np.pi * (np.arange(size)[::-1] + 0.5) / size
     k = np.arange(1, size // 2 + 1)[:, None]
-    return np.asarray(width / size * (1.0 - 2.0 * np.sum(np.cos(2 * k * angle) / (4 * k**2 - 1), axis=0)))
+    return np.asarray(
+        width / size * (1.0 - 2.0 * np.sum(np.cos(2 * k * angle) / (4 * k**2 - 1), axis=0))
+    )

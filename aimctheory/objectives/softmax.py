@@ -140,7 +140,7 @@ class _Layer:
         return np.asarray(slope.reshape(layers.shape))
 
     def value(self, weights: Array) -> Array:
-        """f for weights (…, D)."""
+        """F for weights (…, D)."""
         layers = _layers(weights, self.classes)
         loss = np.concatenate([self._loss(part) for part in _chunks(layers)])
         penalised = loss + 0.5 * self.l2 * (layers**2).sum(axis=(1, 2))
@@ -221,8 +221,8 @@ def _newton(layer: _Layer) -> Array:
             step /= 2
         weights = weights - step
     raise ValueError(
-        f"softmax: the minimiser was not found in 100 Newton steps with l2 = {layer.l2:g}; scale the "
-        "features to about 1, or give a larger l2"
+        f"softmax: the minimiser was not found in 100 Newton steps with l2 = {layer.l2:g}; scale "
+        "the features to about 1, or give a larger l2"
     )
 
 

@@ -1,0 +1,190 @@
+"""The two arrays of Residual Learning around a point (W, P): mean drift and linear noise.
+
+With T_P = g F_P + E|g + ξ| G_P, λ = ∂T_P/∂P, κ = ∂T_P/∂W and D the spread of a step of P, the
+deviations from the stationary means follow
+
+    P ← P − α(λP + κW) + α√D ζ,    H ← (1 − b)H + b(P + ε),    W ← W + β s H,
+
+with b = 1 where there is no filter.  At frozen W, with ρ = 1 − αλ,
+
+    v_P = αD/(λ(2 − αλ)),    v_y = b/(2 − b) · [σ_ε² + v_P (1 + (1 − b)ρ)/(1 − (1 − b)ρ)].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import erf
+
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.algorithms.record import Algorithm
+from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
+from aimctheory.device import Device
+from aimctheory.exact.jets import Jet, as_jet, variable
+from aimctheory.exact.reading import Array, slope
+from aimctheory.exact.roots import bracketed
+from aimctheory.exact.update import Devices, EffectiveUpdate, shape_of
+from aimctheory.laws import Law, gaussian
+from aimctheory.objectives.record import Objective
+
+FAR = 1e6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """Residual Learning's arrays, `fast` (P) and `slow` (W), with the numbers of one problem."""
+
+    fast: Device
+    slow: Device
+    objective: Objective
+    law: Law
+    read_sigma: Any
+    learning_rate: Any
+    transfer_rate: Any
+    mixing: Any
+    filter_rate: Any
+    shape: tuple[int, ...]
+
+    @property
+    def fast_update(self) -> EffectiveUpdate:
+        """P at frozen W is Analog SGD on the fast device, with the gradient taken elsewhere."""
+        return EffectiveUpdate(analog_sgd, self.fast, self.objective, self.law)
+
+    def gradient(self, W: Any, P: Any) -> Any:
+        """∇f at the mixed weight W + γP, for arrays or jets."""
+        return slope(self.objective, W + self.mixing * P)
+
+    def curvature(self, W: Array) -> Array:
+        """The second derivative of f in each coordinate."""
+        return np.asarray(as_jet(slope(self.objective, variable(W))).first)
+
+    def rest(self, W: Array) -> Array:
+        """P̄(W), the zero of T_P at frozen W; an end of P's range where it saturates."""
+        update, shape = self.fast_update, np.broadcast_shapes(W.shape, self.shape)
+        low, high = (
+            np.broadcast_to(np.clip(end, -FAR, FAR), shape) for end in self.fast.dynamic_range
+        )
+        hair = 1e-14 * (high - low)
+
+        def drift(P: Array) -> Array:
+            return update.drift(P, self.gradient(W, P))
+
+        below, above = drift(low + hair) > 0, drift(high - hair) < 0
+        P = bracketed(drift, low + hair, high - hair)
+        return np.where(above, high, np.where(below, low, P))
+
+    def slopes(self, W: Array, P: Array) -> tuple[Array, Array]:
+        """λ = ∂T_P/∂P and κ = ∂T_P/∂W."""
+        P_moves, W_moves, P_still = variable(P), variable(W), Jet(P)
+        by_P = self.fast_update.jet(P_moves, as_jet(self.gradient(W, P_moves)))
+        by_W = self.fast_update.jet(P_still, as_jet(self.gradient(W_moves, P)))
+        return by_P.first, by_W.first
+
+    def fast_variance(self, W: Array, P: Array) -> Array:
+        """v_P, the variance of the fast array at frozen W."""
+        spread, rate = self.fast_update.spread(P, self.gradient(W, P)), self.learning_rate
+        stiffness = np.abs(self.slopes(W, P)[0])
+        return np.asarray(rate * spread / (stiffness * (2.0 - rate * stiffness)))
+
+    def signal_variance(self, W: Array, P: Array) -> Array:
+        """v_y, the variance of what is transferred, at frozen W."""
+        b, memory = self.filter_rate, 1.0 - self.learning_rate * self.slopes(W, P)[0]
+        kept = (1.0 - b) * memory
+        passed = self.fast_variance(W, P) * (1.0 + kept) / (1.0 - kept)
+        return np.asarray(b / (2.0 - b) * (self.read_sigma**2 + passed))
+
+    def gradient_variance(self, W: Array, P: Array) -> Array:
+        """The variance of ∇f at the mixed weight, with both arrays moving."""
+        spread = np.sqrt(2.0 * self.signal_variance(W, P))
+        sign = erf(np.divide(P, spread, out=np.zeros(self.shape), where=spread > 0))
+        response = self.slow.mean_response(W) - sign * self.slow.asymmetry(W)
+        C = self._covariance(W, P, self.transfer_rate * response)
+        mixed = self.mixing**2 * C[..., 0, 0] + 2.0 * self.mixing * C[..., 0, 2] + C[..., 2, 2]
+        return np.asarray(self.curvature(W) ** 2 * mixed)
+
+    def _covariance(self, W: Array, P: Array, push: Array) -> Array:
+        """C = A C Aᵀ + Q of (P, H, W), (…, 3, 3), with `push` = βs."""
+        by_P, by_W = self.slopes(W, P)
+        alpha, b = self.learning_rate, self.filter_rate
+        P_row = (1.0 - alpha * by_P, 0.0, -alpha * by_W)
+        H_row = (b * P_row[0], 1.0 - b, b * P_row[2])
+        W_row = (push * H_row[0], push * H_row[1], 1.0 + push * H_row[2])
+        A = _matrix(self.shape, P_row, H_row, W_row)
+        gradient_noise = alpha * np.sqrt(self.fast_update.spread(P, self.gradient(W, P)))
+        read_noise = b * self.read_sigma
+        shaken = _matrix(
+            self.shape,
+            (gradient_noise, 0.0),
+            (b * gradient_noise, read_noise),
+            (push * b * gradient_noise, push * read_noise),
+        )
+        return _covariance(A, shaken @ np.swapaxes(shaken, -1, -2))
+
+    def require_inside(self, P: Array) -> None:
+        """Raise ValueError if P sits at an end of its dynamic range."""
+        low, high = self.fast.dynamic_range
+        if np.any((low >= P) | (high <= P)):
+            raise ValueError(
+                f"the array P saturates at {np.ravel(P)[0]:g}: the residual is out of its reach; "
+                "give a larger mixing, a wider range, or more noise"
+            )
+
+
+def _matrix(shape: tuple[int, ...], *rows: tuple[Any, ...]) -> Array:
+    return np.stack([np.stack([np.broadcast_to(x, shape) for x in row], -1) for row in rows], -2)
+
+
+def _covariance(A: Array, Q: Array) -> Array:
+    """C = A C Aᵀ + Q, solved for the nine entries of C."""
+    product = np.einsum("...ij,...kl->...ikjl", A, A).reshape(*A.shape[:-2], 9, 9)
+    C = np.linalg.solve(np.eye(9) - product, Q.reshape(*Q.shape[:-2], 9, 1))
+    return np.asarray(C.reshape(Q.shape))
+
+
+def pair_of(
+    algorithm: Algorithm,
+    device: Devices,
+    objective: Objective,
+    noise: Law | Mapping[str, Law],
+    hyper: Mapping[str, ArrayLike],
+) -> Pair:
+    """The pair of a problem stated as for `simulate`, checked."""
+    known = (residual_learning, residual_learning_v2)
+    if algorithm not in known:
+        names = ", ".join(each.id for each in known)
+        raise ValueError(f"{algorithm.id}: the two-array mean field is for {names}")
+    if not objective.elementwise:
+        raise ValueError(f"{objective.id}: the two-array mean field is for uncoupled coordinates")
+    law, read = _laws(algorithm, noise)
+    devices = {"P": device, "W": device} if isinstance(device, Device) else dict(device)
+    for name in algorithm.arrays:
+        if name not in devices:
+            raise ValueError(
+                f"{algorithm.id}: the array {name!r} has no device; give {{'P': …, 'W': …}}"
+            )
+    values = algorithm.settle(hyper)
+    if np.any(values.pop("threshold", 0.0)):
+        raise ValueError("threshold > 0: the mean field is for transfers without a threshold")
+    shapes = [np.shape(value) for value in (read.sigma, *values.values())]
+    shape = np.broadcast_shapes(shape_of(objective, law, devices["P"], devices["W"]), *shapes)
+    filled = {"filter_rate": 1.0, **values}
+    return Pair(devices["P"], devices["W"], objective, law, read.sigma, shape=shape, **filled)
+
+
+def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law]) -> tuple[Law, Law]:
+    """The laws of the streams "gradient" and "read"; an unnamed stream is zero."""
+    laws = {"gradient": noise} if isinstance(noise, Law) else dict(noise)
+    streams = ("gradient", *algorithm.noises)
+    for name in laws:
+        if name not in streams:
+            raise ValueError(
+                f"{algorithm.id} has no noise stream {name!r}; it has: {', '.join(streams)}"
+            )
+    law, read = (laws.get(name, gaussian(0.0)) for name in ("gradient", "read"))
+    if law.form.state_dependent:
+        raise ValueError(f"{law.form.id} depends on the weight; give a law that does not")
+    return law, read
