@@ -20,7 +20,15 @@ from flint import acb, arb, ctx
 
 from aimctheory.balls import PRECISION, at, enclosure
 from aimctheory.notation import w
-from aimctheory.roots import Root, bounded, extremes, has_real_powers, is_zero, zeros, zeros_between
+from aimctheory.roots import (
+    Root,
+    bounded,
+    extremes,
+    has_real_powers,
+    vanishes_at,
+    zeros,
+    zeros_between,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -154,7 +162,7 @@ def _differentiable(name: str, q: sympy.Expr, low: sympy.Expr, high: sympy.Expr)
         settled = True if q.is_polynomial(w) else None
         return Condition(name, settled, "a polynomial" if settled else "the range is unbounded")
     for end, inward in ((low, high - low), (high, low - high)):
-        if slope.subs(w, end).has(sympy.oo, sympy.zoo):
+        if not at(slope, end).is_finite() and slope.subs(w, end).has(sympy.oo, sympy.zoo):
             near = end + inward / 10**12
             steep = float(at(slope, near))
             return Condition(
@@ -174,11 +182,11 @@ def _saturates(name: str, q: sympy.Expr, end: sympy.Expr) -> Condition:
     name = f"{name} = 0 at saturation"
     if not end.is_finite:
         return Condition(name, False, "the dynamic range is unbounded")
-    where, value = float(end), q.subs(w, end)
-    if is_zero(value):
+    where = float(end)
+    if vanishes_at(q, end):
         return Condition(name, True, f"0 at w = {where:.6g}", where)
     with ctx.workprec(8 * PRECISION):
-        ball = at(value)
+        ball = at(q, end)
     verdict = None if ball.is_finite() and ball.contains(0) else False
     return Condition(name, verdict, f"{_short(ball)} at w = {where:.6g}", where)
 

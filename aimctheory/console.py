@@ -40,6 +40,7 @@ def progress(
 
 
 def say(sentences: Iterable[str]) -> None:
+    """Sentences on stderr, one a line."""
     for sentence in sentences:
         click.echo(f"aimctheory: {sentence}", err=True)
 
@@ -52,6 +53,7 @@ def near(path: Path) -> str:
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The verdict table; those not as expected in red."""
     from aimctheory.report import number
 
     if not rows:
@@ -68,6 +70,7 @@ def verdicts(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def figures(done: Sequence[Done], folder: Path) -> None:
+    """The table of studies and where their figures are."""
     if done:
         where = [near(folder / f"{d.job.id}.png") for d in done]
         body = [(d.job.id, path, f"{d.seconds:.1f}") for d, path in zip(done, where, strict=True)]
@@ -83,12 +86,12 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=1000)
-    table = Table(box=SIMPLE, header_style="bold", pad_edge=False)
+    stdout = Console()
+    if not stdout.is_terminal:
+        stdout = Console(width=1000)
+    grid = Table(box=SIMPLE, header_style="bold", pad_edge=False)
     for i, name in enumerate(head):
-        table.add_column(name, no_wrap=i == 0)
+        grid.add_column(name, no_wrap=i == 0)
     for cells, style in zip(body, styles or [""] * len(body), strict=True):
-        table.add_row(*map(Text, cells), style=style)
-    console.print(table)
+        grid.add_row(*map(Text, cells), style=style)
+    stdout.print(grid)

@@ -94,7 +94,7 @@ def zeros_between(
     formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr, ends: Sequence[sympy.Expr]
 ) -> list[Root]:
     """The zeros on [low, high] except at those of the `ends` where the formula vanishes exactly."""
-    known = [end for end in ends if end.is_finite and is_zero(formula.subs(w, end))]
+    known = [end for end in ends if end.is_finite and vanishes_at(formula, end)]
     roots = zeros(formula, low, high, known)
     return [root for root in roots if not any(root.contains(end) for end in known)]
 
@@ -118,14 +118,18 @@ def _numerator(formula: sympy.Expr) -> sympy.Poly | None:
 def _exact_zeros(polynomial: sympy.Poly, low: sympy.Expr, high: sympy.Expr) -> tuple[Root, ...]:
     if polynomial.is_zero:
         raise ValueError("the formula is zero everywhere: its zeros cannot be listed")
-    ends = {
-        "inf": None if low == -sympy.oo else sympy.Rational(str(outward(low, down=True))),
-        "sup": None if high == sympy.oo else sympy.Rational(str(outward(high, down=False))),
-    }
+    inf = None if low == -sympy.oo else sympy.Rational(str(outward(low, down=True)))
+    sup = None if high == sympy.oo else sympy.Rational(str(outward(high, down=False)))
     found = []
     for factor, multiplicity in polynomial.factor_list()[1]:
-        for (a, b), _ in factor.intervals(eps=sympy.Rational(1, 10**30), **ends):
-            found.append(Root(Fraction(a.p, a.q), Fraction(b.p, b.q), multiplicity))
+        if factor.degree() == 1:
+            zero = -factor.nth(0) / factor.nth(1)
+            outside = (inf is not None and zero < inf) or (sup is not None and zero > sup)
+            places = [] if outside else [(zero, zero)]
+        else:
+            isolated = factor.intervals(eps=sympy.Rational(1, 10**30), inf=inf, sup=sup)
+            places = [place for place, _ in isolated]
+        found += [Root(Fraction(a.p, a.q), Fraction(b.p, b.q), multiplicity) for a, b in places]
     return tuple(sorted(found, key=lambda root: root.low))
 
 
@@ -209,7 +213,7 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
     it, Taylor's formula leaves no other zero in the box.
     """
     order = 0
-    while order <= 8 and is_zero(curve.derivative(order).subs(w, point)):
+    while order <= 8 and vanishes_at(curve.derivative(order), point):
         order += 1
     if order in (0, 9):
         return None
@@ -225,11 +229,14 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
     return None
 
 
-def is_zero(number: sympy.Expr) -> bool:
-    """Whether an exact number is proved to be zero."""
-    if number == 0 or number.has(sympy.oo, sympy.zoo, sympy.nan):
-        return bool(number == 0)
-    return bool(at(number).contains(0)) and sympy.simplify(number) == 0
+def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
+    """Whether `formula` is proved to be zero at an exact point."""
+    ball = at(formula, point)
+    if ball.is_finite() and not ball.contains(0):  # SymPy may take forever on powers of numbers
+        return False
+    value = formula.subs(w, point)
+    unknown = value.has(sympy.oo, sympy.zoo, sympy.nan)
+    return bool(value == 0) or (not unknown and sympy.simplify(value) == 0)
 
 
 def _complement(whole: Box, holes: list[Box]) -> list[Box]:

@@ -1,7 +1,7 @@
 """Where Analog SGD settles: simulated, exact, and in the forms of RF25 Theorems 1 and 5.
 
 Top row: against the noise, at a fixed minimiser.  Bottom row: against the distance from the
-symmetric point, at a fixed noise.  Shown is the bias E[w] − w*, in units of τ.
+symmetric point, at a fixed noise.  Shown is the bias E[w] − w*; f″ = τ = 1.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
+from aimctheory.statistics import replicate_mean
 
 CELLS = {
     "linear, c = 0": linear(tau=1),
@@ -30,34 +31,44 @@ RATE, SEED = 0.02, 0
 AVERAGE = {"W": lambda state, hyper, gradient, ops: state.W}
 
 
-def sweep(cell: Any, sigmas: np.ndarray, distances: np.ndarray, scale: Any) -> dict[str, Any]:
-    """Every answer to "where does the weight settle", along one sweep."""
+FINE = 61
+
+
+def theory(cell: Any, sigmas: np.ndarray, minimiser: np.ndarray) -> dict[str, Any]:
+    """The bias by every formula, along a fine sweep; one coordinate is one point of it."""
     center = cell.symmetric_point()
-    minimiser = center + distances
+    bowl, law = quadratic(minimiser=minimiser), gaussian(sigmas)
+    pull = _slope(cell, center) * law.mean_abs(0.0)
+    printed = (minimiser - pull * center) / (1 - pull)  # RF25 (50), p. 24, with f'' = 1
+    settled = {
+        "root": exact.drift_root(analog_sgd, cell, bowl, law),
+        "penalised": exact.penalised_minimiser(cell, bowl, law),
+        "linear": exact.linearised(cell, bowl, law),
+        "printed": np.where(np.abs(printed - minimiser) < 2, printed, np.nan),  # it has a pole
+    }
+    return {name: np.asarray(value) - minimiser for name, value in settled.items()}
+
+
+def measured(cell: Any, sigmas: np.ndarray, minimiser: np.ndarray, scale: Any) -> dict[str, Any]:
+    """The bias by simulation with its interval, and by the stationary law."""
     each = scale.pick(20, 100, 500)
-    steps = scale.pick(2_000, 12_000, 60_000)
+    steps = scale.pick(2_000, 10_000, 60_000)
     run = simulate(
         analog_sgd, cell, quadratic(minimiser=np.repeat(minimiser, each)[:, None]), steps=steps,
         hyper={"learning_rate": RATE}, noise=gaussian(np.repeat(sigmas, each)[:, None]),
-        replicates=each * sigmas.size, averages=AVERAGE, rng=SEED, start={"W": center},
+        replicates=each * sigmas.size, averages=AVERAGE, rng=SEED,
+        start={"W": cell.symmetric_point()},
     )  # fmt: skip
-    samples = run.samples("W", after=steps // 4)[:, 0].reshape(sigmas.size, each)
-    spread = samples.std(axis=1, ddof=1) / np.sqrt(each)
-    found: dict[str, list[float]] = {name: [] for name in ("root", "penalised", "linear", "law")}
-    for sigma, w_star in zip(sigmas, minimiser, strict=True):
-        bowl, law = quadratic(minimiser=w_star), gaussian(sigma)
-        found["root"].append(exact.drift_root(analog_sgd, cell, bowl, law))
-        found["penalised"].append(exact.penalised_minimiser(cell, bowl, law))
-        found["linear"].append(exact.linearised(cell, bowl, law))
-        found["law"].append(exact.stationary_law(cell, bowl, law, RATE).mean)
-    slope = _slope(cell, center)
-    pull = slope * np.array([float(gaussian(s).mean_abs(0.0)) for s in sigmas])
-    printed = (minimiser - pull * center) / (1 - pull)  # RF25 (50), p. 24, with f'' = 1
+    means = run.samples("W", after=steps // 4)[:, 0].reshape(sigmas.size, each)
+    estimates = [replicate_mean(m) for m in means]
+    law = [
+        exact.stationary_law(cell, quadratic(minimiser=m), gaussian(s), RATE).mean
+        for s, m in zip(sigmas, minimiser, strict=True)
+    ]
     return {
-        "simulated": samples.mean(axis=1) - minimiser,
-        "half_width": 4.9 * spread,  # a false-alarm rate of 1e-6
-        "printed": printed - minimiser,
-        **{name: np.array(values, dtype=float) - minimiser for name, values in found.items()},
+        "simulated": np.array([e.value for e in estimates]) - minimiser,
+        "half_width": np.array([e.half_width for e in estimates]),
+        "law": np.array(law) - minimiser,
     }
 
 
@@ -67,18 +78,25 @@ def _slope(cell: Any, center: float, step: float = 1e-5) -> float:
 
 
 def compute(scale: Any) -> dict[str, Any]:
-    sigmas = np.linspace(0.1, 1.0, scale.pick(3, 7, 13))
-    distances = np.linspace(0.05, 0.55, scale.pick(3, 7, 13))
+    points_each = scale.pick(3, 6, 12)
     data: dict[str, Any] = {
-        "sigma": sigmas, "distance": distances, "seed": np.array(SEED), "rate": np.array(RATE),
-        "cells": np.array(list(CELLS)), "fixed distance": np.array(DISTANCE),
-        "fixed noise": np.array(NOISE),
+        "seed": np.array(SEED), "rate": np.array(RATE), "cells": np.array(list(CELLS)),
+        "distance at which the noise varies": np.array(DISTANCE),
+        "noise at which the distance varies": np.array(NOISE),
     }  # fmt: skip
-    for name, cell in CELLS.items():
-        noisy = sweep(cell, sigmas, np.full(sigmas.size, DISTANCE), scale)
-        far = sweep(cell, np.full(distances.size, NOISE), distances, scale)
-        data |= {f"{name} noise {key}": value for key, value in noisy.items()}
-        data |= {f"{name} distance {key}": value for key, value in far.items()}
+    for key, ends in (("noise", (0.1, 1.0)), ("distance", (0.05, 0.55))):
+        for grid, count in (("points", points_each), ("curve", FINE)):
+            x = np.linspace(*ends, count)
+            data[f"{key} {grid}"] = x
+            sigmas = x if key == "noise" else np.full(count, NOISE)
+            distances = x if key == "distance" else np.full(count, DISTANCE)
+            for name, cell in CELLS.items():
+                minimiser = cell.symmetric_point() + distances
+                found = theory(cell, sigmas, minimiser)
+                if grid == "points":
+                    at_points = {f"{k} at points": v for k, v in found.items()}
+                    found = {**at_points, **measured(cell, sigmas, minimiser, scale)}
+                data |= {f"{name} {key} {k}": v for k, v in found.items()}
     return data
 
 
@@ -93,40 +111,50 @@ CURVES = {
 def draw(data: dict[str, Any]) -> Any:
     figure, axes = new_figure(2, 4, height=2.5, sharey="row", sharex="row")
     for column, name in enumerate(data["cells"]):
-        for row, (key, x) in enumerate((("noise", data["sigma"]), ("distance", data["distance"]))):
+        for row, key in enumerate(("noise", "distance")):
             ax, prefix = axes[row, column], f"{name} {key} "
             for i, (curve, label) in enumerate(CURVES.items()):
-                ax.plot(x, data[prefix + curve], **line(i, label=label))
-            ax.plot(x, data[prefix + "law"], "+", color="black", markersize=8, label="stationary law")
+                ax.plot(data[f"{key} curve"], data[prefix + curve], **line(i, label=label))
+            x = data[f"{key} points"]
+            ax.plot(x, data[prefix + "law"], "+", color="black", markersize=9, label="stationary law")
             ax.errorbar(
                 x, data[prefix + "simulated"], yerr=data[prefix + "half_width"],
-                **points(6, marker="o", markersize=3, label="simulation"),
+                **points(6, marker="o", markersize=3.5, label="simulation"),
             )  # fmt: skip
             ax.axhline(0, color="0.4", linewidth=0.7)
             ax.set_ylim(-0.42, 0.25)
         axes[0, column].set_title(f"({'abcd'[column]}) {name}", fontsize=8)
-        axes[0, column].set_xlabel("noise σ per coordinate")
-        axes[1, column].set_xlabel("distance w* − w⋄ (units of τ)")
+        axes[0, column].set_xlabel("noise σ (f″τ)")
+        axes[1, column].set_xlabel("distance w* − w⋄ (τ)")
     for ax in axes[:, 0]:
-        ax.set_ylabel("bias E[w] − w* (units of τ)")
+        ax.set_ylabel("bias E[w] − w* (τ)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
 
 def summary(data: dict[str, Any]) -> dict[str, Any]:
-    lines = [f"{name} {key} " for name in data["cells"] for key in ("noise", "distance")]
+    prefixes = [f"{name} {key} " for name in data["cells"] for key in ("noise", "distance")]
 
-    def worst(curve: str, other: str) -> float:
-        return max(float(np.max(np.abs(data[p + curve] - data[p + other]))) for p in lines)
+    def worst(one: str, other: str) -> float:
+        return max(float(np.max(np.abs(data[p + one] - data[p + other]))) for p in prefixes)
 
+    printed = np.concatenate([data[p + "printed at points"] for p in prefixes])
+    found = np.concatenate([data[p + "simulated"] for p in prefixes])
+    wrong = ~(printed * found > 0)
     return {
         "simulation against stationary law, largest difference": (worst("simulated", "law"), "τ"),
-        "stationary law against root of the drift": (worst("law", "root"), f"τ, at α = {RATE}"),
-        "minimiser of f_Σ against root of the drift": (worst("penalised", "root"), "τ"),
-        "corrected W^S against root of the drift": (worst("linear", "root"), "τ"),
-        "printed W^S against root of the drift": (worst("printed", "root"), "τ"),
-    }
+        "half-width of the widest interval": (
+            max(float(data[p + "half_width"].max()) for p in prefixes), "τ"),
+        "stationary law against root of the drift": (
+            worst("law", "root at points"), f"τ, at α = {float(data['rate'])}"),
+        "minimiser of f_Σ against root of the drift": (
+            worst("penalised at points", "root at points"), "τ"),
+        "corrected W^S against root of the drift": (
+            worst("linear at points", "root at points"), "τ"),
+        "points where printed W^S lies on the wrong side of w*, or nowhere": (
+            int(wrong.sum()), f"of {wrong.size}"),
+    }  # fmt: skip
 
 
 study = Study(

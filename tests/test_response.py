@@ -53,15 +53,13 @@ def test_the_responses_are_mean_minus_plus_asymmetry(response):
 
 
 @pytest.mark.parametrize("response", CATALOGUE, ids=lambda r: r.id)
-def test_the_saturation_product_is_F2_minus_G2(response):
-    difference = (
-        response.mean_response**2 - response.asymmetry**2 - response.saturation_product
-    )
+def test_the_saturation_product_is_the_difference_of_squares(response):
+    difference = response.mean_response**2 - response.asymmetry**2 - response.saturation_product
     assert sympy.simplify(difference) == 0
 
 
 @pytest.mark.parametrize("response", CATALOGUE, ids=lambda r: r.id)
-def test_the_ratio_is_G_over_F(response):
+def test_the_ratio_is_asymmetry_over_mean(response):
     difference = response.ratio * response.mean_response - response.asymmetry
     assert sympy.simplify(difference) == 0
 
@@ -117,7 +115,7 @@ RATIONAL = [
 
 
 @pytest.mark.parametrize(("up", "down"), RATIONAL, ids=str)
-def test_a_rational_penalty_has_slope_R_and_is_zero_at_the_symmetric_point(up, down):
+def test_a_rational_penalty_has_the_ratio_as_slope_and_is_zero_at_the_symmetric_point(up, down):
     cell = Response(up=up, down=down)
     penalty = cell.penalty()
     assert sympy.simplify(sympy.diff(penalty, w) - cell.ratio) == 0
@@ -200,13 +198,15 @@ def test_a_symbol_missing_from_the_declared_parameters_is_refused():
 
 
 def test_a_response_of_equal_halves_has_no_single_symmetric_point():
-    with pytest.raises(ValueError, match=re.escape("every weight is symmetric (q_up = q_down = 1)")):
+    with pytest.raises(
+        ValueError, match=re.escape("every weight is symmetric (q_up = q_down = 1)")
+    ):
         ideal.symmetric_point()
 
 
 def test_a_response_without_a_closed_symmetric_point_sends_to_the_device():
     cell = Response(up=(1 - x) * exp(-x), down=(1 + x) * (2 + x))
-    with pytest.raises(ValueError, match="0 symmetric points in closed form .* ask the device"):
+    with pytest.raises(ValueError, match=r"0 symmetric points in closed form .* ask the device"):
         cell.symmetric_point()
 
 

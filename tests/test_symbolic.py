@@ -47,7 +47,9 @@ def test_each_rule_of_lowering_gives_its_text(formula, expected):
 def test_a_function_outside_the_grammar_is_named_with_what_is_allowed(name):
     function = getattr(sympy, name)
     formula = 1 + (function(w, tau) if name == "Max" else function(w))
-    with pytest.raises(ValueError, match=rf"contains {name} in {name}\(.*allowed are numbers, \+ -"):
+    with pytest.raises(
+        ValueError, match=rf"contains {name} in {name}\(.*allowed are numbers, \+ -"
+    ):
         lowered(formula)
 
 

@@ -16,7 +16,7 @@ from aimctheory.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
 PROBLEMS = ({"h": 1.0, "w_star": 0.5, "tau": 1.0, "center": 0.0, "sigma": 0.5},
-            {"h": 0.5, "w_star": -0.3, "tau": 2.0, "center": 0.3, "sigma": 0.4},
+            {"h": 0.5, "w_star": -0.3, "tau": 2.0, "center": 0.3, "sigma": 0.25},
             {"h": 4.0, "w_star": 0.2, "tau": 0.5, "center": -0.1, "sigma": 1.2})  # fmt: skip
 
 
@@ -53,12 +53,12 @@ claim = Claim(
     r"$h|w-w^*|\le\sigma$ on the support (ours).",
     Source("RF25", "Theorem 1, p. 6 (7), in a case where it is exact"), expected="holds",
     instances=instances, observe=observe, level="statistical", relation=equal(within=1e-4),
-    # From w* on, no step can pass w* ± σ/h as long as αh times the largest response, 2, is at most 1.
+    # From w*, no step passes w* ± σ/h while αh times the largest response, 2, is at most 1.
     hypotheses={"h|w − w*| ≤ σ on the support": lambda c: 2 * c.alpha * c.h <= 1},
     computed=lambda c: (c.mean, c.half_width), stated=lambda c: minimiser(c, c.sigma),
     mutants=[Mutant("the sign of (50)", stated=lambda c: minimiser(c, c.sigma, -1)),
-             Mutant("Σ of Gaussian noise", stated=lambda c: minimiser(c, (2 / np.pi) ** 0.5 * c.sigma)),
+             Mutant("a Gaussian's Σ", stated=lambda c: minimiser(c, (2 / np.pi) ** 0.5 * c.sigma)),
              Mutant("no penalty", stated=lambda c: c.w_star),
              Mutant("the symmetric point", stated=lambda c: c.center),
-             Mutant("steps beyond w* ± σ/h", instances=lambda scale: instances(scale, [0.9]))],
+             Mutant("steps beyond w* ± σ/h", instances=lambda scale: instances(scale, [0.65]))],
 )  # fmt: skip

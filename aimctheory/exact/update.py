@@ -11,6 +11,7 @@ For Analog SGD fall = −q₋ and rise = q₊, so T = gF + mG: RF25 Theorem 5, w
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -169,7 +170,7 @@ def _proportional(update: EffectiveUpdate) -> bool:
     low, high = (np.nan_to_num(end, posinf=1.0, neginf=-1.0) for end in update.range)
     w = low + 0.37 * (high - low)
     return all(
-        np.allclose(update.step(w, sign), 2.0 * half, rtol=1e-9, atol=0.0)
-        for sign in (1.0, -1.0)
-        for half in (update.step(w, sign / 2), update.step(w, sign, 0.5))
+        np.allclose(share * update.step(w, sign), part, rtol=1e-9, atol=0.0)
+        for sign, share in itertools.product((1.0, -1.0), (1e-5, 0.5, 1e5))
+        for part in (update.step(w, share * sign), update.step(w, sign, share))
     )

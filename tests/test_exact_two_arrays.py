@@ -1,0 +1,183 @@
+"""The two-array mean field and its limits against the measurements of theory.md §6.3 and §6.4 [M].
+
+Those are simulations of ALD cells with h = 1, w* = 0.5, σ = 0.5, γ = 0.4 and β = αγ^{1.5}/4.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aimctheory import exact
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
+from aimctheory.catalogue import exponential, ideal, linear, power
+from aimctheory.laws import gaussian, rademacher, two_point
+from aimctheory.objectives.quadratic import quadratic
+
+BOWL, NOISE, MIXING = quadratic(minimiser=0.5), gaussian(0.5), 0.4
+
+
+def rates(alpha, mixing=MIXING):
+    alpha = np.asarray(alpha)
+    rate = {"learning_rate": alpha, "transfer_rate": alpha * MIXING**1.5 / 4, "mixing": mixing}
+    return {name: value.item() if np.ndim(value) == 0 else value for name, value in rate.items()} if (
+        alpha.ndim == 0 and isinstance(mixing, np.ndarray)
+    ) else rate
+
+
+def mean_field(device, hyper):
+    return exact.residual_mean_field(residual_learning, device, BOWL, NOISE, hyper)
+
+
+def test_the_bias_of_residual_learning_is_the_one_measured():
+    state = mean_field(linear(tau=1), rates([0.2, 0.1, 0.05, 0.025, 0.0125]))
+    measured = np.array([-0.0284, -0.0203, -0.0146, -0.0105, -0.0075])
+    assert state.readout - 0.5 == pytest.approx(measured, rel=0.02)
+    assert state.mean_square_gradient == pytest.approx(
+        [8.3e-3, 3.9e-3, 1.9e-3, 9.5e-4, 4.8e-4], rel=0.04
+    )
+
+
+def test_the_square_root_law_is_the_limit_of_the_mean_field():
+    hyper = rates([1e-3, 1e-5, 1e-7])
+    whole, leading = mean_field(linear(tau=1), hyper), None
+    leading = exact.zero_shifted_law(linear(tau=1), BOWL, NOISE, hyper)
+    for name in ("gradient", "P", "fast_variance"):
+        ratio = getattr(whole, name) / getattr(leading, name)
+        assert np.all(np.diff(np.abs(ratio - 1)) < 0)
+        assert ratio[-1] == pytest.approx(1.0, abs=1e-3)
+    assert leading.gradient[0] / leading.gradient[1] == pytest.approx(10.0, rel=1e-12)
+    assert leading.mean_square_gradient[0] / leading.mean_square_gradient[1] == pytest.approx(100.0)
+
+
+def test_a_shifted_fast_array_is_as_bad_as_measured():
+    cell = linear(tau=1, c=np.array([0.1, 0.2, 0.3, 0.5, -0.3]))
+    residual, tiki_taka = (mean_field(cell, rates(0.0125, mixing)) for mixing in (MIXING, 0.0))
+    assert residual.gradient == pytest.approx([0.0328, 0.0743, 0.1174, 0.2134, -0.1334], rel=0.015)
+    assert tiki_taka.gradient == pytest.approx([0.0301, 0.0718, 0.1151, 0.2115, -0.1370], rel=0.01)
+    limit = exact.shifted_limit(cell, NOISE)
+    assert limit == pytest.approx([0.0400, 0.0808, 0.1233, 0.2182, -0.1233], abs=5.1e-5)
+    root = exact.drift_root(analog_sgd, cell, BOWL, NOISE)
+    assert root - 0.5 == pytest.approx([-0.1196, -0.0919, -0.0633, 0.0, -0.2319], abs=5.1e-5)
+
+
+def test_only_the_fast_arrays_shift_matters():
+    alpha = [0.05, 0.0125, 0.0031]
+    slow = mean_field({"P": linear(tau=1), "W": linear(tau=1, c=0.3)}, rates(alpha))
+    fast = mean_field({"P": linear(tau=1, c=0.3), "W": linear(tau=1)}, rates(alpha))
+    assert slow.gradient == pytest.approx([-0.0068, -0.0033, -0.0017], rel=0.08)
+    assert fast.gradient == pytest.approx([0.105, 0.114, 0.118], rel=0.01)
+
+
+def test_the_shifted_limit_does_not_know_the_minimiser_or_the_mixing():
+    cell, law = linear(tau=1, c=0.3), NOISE
+    limit = exact.shifted_limit(cell, law)
+    for minimiser, mixing in ((0.2, 0.4), (-0.4, 1.0)):
+        hyper = {"learning_rate": 1e-9, "transfer_rate": 1e-11, "mixing": mixing}
+        bowl = quadratic(minimiser=minimiser)
+        state = exact.residual_mean_field(residual_learning, cell, bowl, law, hyper)
+        assert state.gradient == pytest.approx(limit, abs=1e-4)
+
+
+def test_the_shifted_limit_of_a_rademacher_law_is_rational():  # E|g ± σ| = σ for |g| < σ
+    assert exact.shifted_limit(linear(tau=1, c=0.3), rademacher(0.5)) == pytest.approx(0.15)
+    assert exact.shifted_limit(power(tau=1, gamma=2), gaussian(0.5)) == 0.0
+
+
+def test_read_noise_is_as_harmful_as_measured():
+    hyper = {"learning_rate": 0.0125, "transfer_rate": 5e-4, "mixing": 0.4, "filter_rate": 1.0}
+    noise = {"gradient": NOISE, "read": gaussian(np.array([0.0, 0.1, 0.3, 1.0]))}
+    state = exact.residual_mean_field(residual_learning_v2, linear(tau=1), BOWL, noise, hyper)
+    assert state.W == pytest.approx([0.4851, 0.4649, 0.4147, 0.3004], abs=3e-4)
+    assert state.readout - 0.5 == pytest.approx([-0.0074, -0.0176, -0.0427, -0.1007], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("read", "measured"),
+    [
+        (1.0, [-0.1007, -0.0556, -0.0344, -0.0206, -0.0129]),
+        (0.3, [-0.0427, -0.0211, -0.0133, -0.0090, -0.0066]),
+    ],
+)
+def test_the_filter_helps_as_measured(read, measured):
+    hyper = {"learning_rate": 0.0125, "transfer_rate": 5e-4, "mixing": 0.4}
+    hyper["filter_rate"] = np.array([1.0, 0.3, 0.1, 0.03, 0.01])
+    noise = {"gradient": NOISE, "read": gaussian(read)}
+    state = exact.residual_mean_field(residual_learning_v2, linear(tau=1), BOWL, noise, hyper)
+    assert state.readout - 0.5 == pytest.approx(measured, rel=0.035)
+
+
+def test_v2_without_a_filter_and_read_noise_is_residual_learning():
+    plain = mean_field(exponential(tau=1, gamma=1), rates(0.05))
+    hyper = {**rates(0.05), "filter_rate": 1.0}
+    v2 = exact.residual_mean_field(residual_learning_v2, exponential(tau=1, gamma=1), BOWL, NOISE, hyper)
+    assert v2 == plain
+
+
+def test_both_mean_drifts_vanish_at_the_mean_field():
+    cell, alpha = power(tau=1, gamma=2), 0.05
+    s = mean_field({"P": linear(tau=1, c=0.2), "W": cell}, rates(alpha))
+    g, R_P = s.gradient, float(linear(tau=1, c=0.2).ratio(s.P))
+    assert g + NOISE.mean_abs(g) * R_P == pytest.approx(0.0, abs=1e-14)
+    folded = gaussian(np.sqrt(s.signal_variance)).mean_abs(s.P)
+    assert folded * cell.ratio(s.W) == pytest.approx(s.P, abs=1e-14)
+    assert s.readout == pytest.approx(s.W + MIXING * s.P, abs=1e-15)
+
+
+def test_ideal_arrays_have_no_bias():
+    state = mean_field({"P": linear(tau=1), "W": ideal()}, rates(0.05))
+    assert (state.P, state.W) == pytest.approx((0.0, 0.5), abs=1e-12)
+
+
+def test_the_crossover_is_where_both_gradients_have_one_size():
+    c = exact.crossover(lambda c: linear(tau=1, c=c), BOWL, NOISE, 0.0, 0.5)
+    cell = linear(tau=1, c=c)
+    root = exact.drift_root(analog_sgd, cell, BOWL, NOISE)
+    assert 0.2 < c < 0.3  # [M] §6.3: between the two
+    assert abs(root - 0.5) == pytest.approx(abs(exact.shifted_limit(cell, NOISE)), abs=1e-12)
+
+
+# ---- what is refused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"algorithm": analog_sgd}, "for residual-learning, residual-learning-v2"),
+        ({"objective": quadratic(np.eye(2), 0.5)}, "uncoupled coordinates"),
+        ({"noise": {"gradient": NOISE, "read": NOISE}}, "no noise stream 'read'"),
+        ({"noise": two_point(0.1, 1.0)}, "depends on the weight"),
+        ({"device": {"P": linear(tau=1)}}, "the array 'W' has no device"),
+        ({"hyper": {"learning_rate": 0.1}}, "needs hyper"),
+        ({"device": {"P": linear(tau=1), "W": linear(tau=0.3)}, "noise": gaussian(0.0)}, "no stable"),
+        (
+            {"device": {"P": linear(tau=0.1), "W": linear(tau=1)}, "objective": quadratic(1, 1.5)},
+            "saturates|no stable",
+        ),
+    ],
+)
+def test_a_problem_outside_the_mean_field_is_refused(change, message):
+    problem = {
+        "algorithm": residual_learning, "device": linear(tau=1), "objective": BOWL,
+        "noise": NOISE, "hyper": rates(0.05),
+    }  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        exact.residual_mean_field(**{**problem, **change})
+
+
+def test_a_threshold_is_refused():
+    hyper = {**rates(0.05), "threshold": 0.1}
+    with pytest.raises(ValueError, match="threshold > 0"):
+        exact.residual_mean_field(residual_learning_v2, linear(tau=1), BOWL, NOISE, hyper)
+
+
+def test_the_square_root_law_and_the_limit_refuse_what_they_are_not_for():
+    with pytest.raises(ValueError, match="fast array with symmetric point 0"):
+        exact.zero_shifted_law(linear(tau=1, c=0.3), BOWL, NOISE, rates(0.05))
+    with pytest.raises(ValueError, match="starts at 0, outside its range"):
+        exact.shifted_limit(linear(tau=1).response.substituted({})(tau=-1), NOISE)
+    with pytest.raises(ValueError, match="depends on the weight"):
+        exact.shifted_limit(linear(tau=1, c=0.3), two_point(0.1, 1.0))
+    with pytest.raises(ValueError, match="Residual Learning is the better one at both"):
+        exact.crossover(lambda c: linear(tau=1, c=c), BOWL, NOISE, 0.0, 0.1)
