@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from aimctheory import __version__, console, discover
-from aimctheory.jobs import Done, Job, processors, run_all
+from aimctheory.jobs import Done, Job, ctrl_c_later, processors, run_all
 
 EXAMPLES = """
 \b
@@ -261,8 +261,9 @@ def _run(
     try:
         with console.progress(verb, len(todo)) as (advance, watch):
             for each in run_all(todo, workers or processors(), watch):
-                done.append(each)
-                keep(each)
+                with ctrl_c_later():
+                    keep(each)
+                    done.append(each)
                 advance()
     except KeyboardInterrupt:
         pass  # `_leave` sees what is missing

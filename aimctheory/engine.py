@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,11 @@ def threads() -> int:
     """How many threads share the blocks: $AIMCTHEORY_THREADS, else the processors we may use."""
     chosen = os.environ.get("AIMCTHEORY_THREADS")
     if chosen is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
     if not chosen.isdigit() or int(chosen) < 1:
         raise ValueError(f"AIMCTHEORY_THREADS = {chosen!r} is not a positive integer")
     return int(chosen)
@@ -108,9 +113,7 @@ class Kernel:
 
     # ---- running -------------------------------------------------------------------------------
 
-    def advance(
-        self, begin: int, ends: Steps, slots: Steps, closes: Steps
-    ) -> None:
+    def advance(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
         """Steps from `begin` through each of `ends`, keeping records and closing batches there."""
         if self.problem.objective.elementwise:
             self._call(begin, ends, slots, closes)
@@ -156,7 +159,7 @@ class Kernel:
             work(0, self.blocks)
             return
         edges = [self.blocks * i // workers for i in range(workers + 1)]
-        jobs = [self._pool.submit(work, a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        jobs = [self._pool.submit(work, a, b) for a, b in pairwise(edges)]
         for job in jobs:
             job.result()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import functools
 import json
+import math
 import platform
 import tempfile
 import time
@@ -139,7 +140,9 @@ def encode(array: Any) -> Any:
         return values.tolist()
     if values.ndim:
         return [encode(item) for item in values]
-    return float(f"{float(values):.10g}") if np.isfinite(values) else str(float(values))
+    exact = float(values)
+    rounded = float(f"{exact:.10g}")  # may round up to infinity
+    return rounded if math.isfinite(rounded) else exact if math.isfinite(exact) else str(exact)
 
 
 def decode(value: Any) -> NDArray[Any]:

@@ -145,15 +145,15 @@ def _hire(threads: int) -> tuple[Connection, BaseProcess]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     libraries = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    with _environment({"AIMCTHEORY_THREADS": str(threads), **libraries}), _ctrl_c_later():
+    with _environment({"AIMCTHEORY_THREADS": str(threads), **libraries}), ctrl_c_later():
         process.start()
     theirs.close()
     return ours, process
 
 
 @contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Hold Ctrl-C back, here and in the processes started inside, which keep it held back."""
+def ctrl_c_later() -> Iterator[None]:
+    """Hold Ctrl-C back until the end; processes started inside hold it back for good."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

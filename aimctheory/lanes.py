@@ -25,10 +25,10 @@ Rows = NDArray[Any]
 
 
 def fill(
-    raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, coordinate: Rows, replicate: Rows,
-    key: Rows, n: int,
+    raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, coordinate: Rows,
+    replicate: Rows, key: Rows, n: int,
 ) -> None:  # fmt: skip
-    """The raw draws of steps 4·group … 4·group + 3 for one block: row 4s + i is stream s, step i."""
+    """The raw draws of steps 4·group … 4·group + 3 of a block: row 4s + i is stream s, step i."""
     for s in range(streams.size):
         for j in range(n):
             x0, x1, x2, x3 = philox(

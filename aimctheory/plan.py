@@ -13,7 +13,17 @@ import numpy as np
 
 from aimctheory.device import Device
 from aimctheory.problem import Problem, update
-from aimctheory.trace import Names, Node, Ops, Trace, as_node, leaf_text, record, recording_ops, walk
+from aimctheory.trace import (
+    Names,
+    Node,
+    Ops,
+    Trace,
+    as_node,
+    leaf_text,
+    record,
+    recording_ops,
+    walk,
+)
 
 SLOPE = "objective_slope"
 """The lane number that carries the gradient of an objective whose coordinates are coupled."""

@@ -64,8 +64,8 @@ class Problem:
 
 
 def update(
-    problem: Problem, state: Names, slope: Callable[[Any], Any], raw: Callable[[str], Any], hyper: Names,
-    law_numbers: Mapping[str, Names], ops: Ops,
+    problem: Problem, state: Names, slope: Callable[[Any], Any], raw: Callable[[str], Any],
+    hyper: Names, law_numbers: Mapping[str, Names], ops: Ops,
 ) -> tuple[dict[str, Any], dict[str, Any], Any]:  # fmt: skip
     """One iteration of one element in any reading: new states, averages, the query point.
 
@@ -84,8 +84,8 @@ def update(
 
 def pose(
     algorithm: Algorithm, device: Device | Mapping[str, Device], objective: Objective, *,
-    hyper: Mapping[str, Any], noise: Law | Mapping[str, Law] | None, start: Mapping[str, Any] | None,
-    replicates: int, averages: Mapping[str, Average] | None,
+    hyper: Mapping[str, Any], noise: Law | Mapping[str, Law] | None,
+    start: Mapping[str, Any] | None, replicates: int, averages: Mapping[str, Average] | None,
 ) -> Problem:  # fmt: skip
     """The checked problem; every mistake is a ValueError of one sentence."""
     if not isinstance(replicates, int | np.integer) or replicates < 1:
@@ -120,15 +120,16 @@ def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
         return np.broadcast_to(array, shape)
     except ValueError:
         raise ValueError(
-            f"{name} has shape {array.shape}, which does not broadcast to (replicates, coordinates) "
-            f"= {shape}; give a scalar, ({shape[1]},), ({shape[0]}, 1) or {shape}"
+            f"{name} has shape {array.shape}, which does not broadcast to (replicates, "
+            f"coordinates) = {shape}; give a scalar, ({shape[1]},), ({shape[0]}, 1) or {shape}"
         ) from None
 
 
 def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dict[str, Device]:
     arrays = list(algorithm.arrays)
-    one = not isinstance(device, Mapping)
-    given = dict.fromkeys(arrays, device) if one else dict(device)
+    given: dict[str, Any] = dict.fromkeys(arrays, device)
+    if isinstance(device, Mapping):
+        given = dict(device)
     for name in given:
         if name not in arrays:
             raise ValueError(
@@ -137,8 +138,8 @@ def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dic
     for name in arrays:
         if not isinstance(given.get(name), Device):
             raise ValueError(
-                f"array {name!r} of {algorithm.id} has no device (got {_what(given.get(name))}); pass "
-                f"one Device for all arrays, or a Device for each of: {', '.join(arrays)}"
+                f"array {name!r} of {algorithm.id} has no device (got {_what(given.get(name))}); "
+                f"pass one Device for all arrays, or a Device for each of: {', '.join(arrays)}"
             )
     return {name: given[name] for name in arrays}
 
@@ -150,8 +151,9 @@ def _what(given: Any) -> str:
 
 
 def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[str, Law]:
-    given = dict(noise) if isinstance(noise, Mapping) else {"gradient": noise}
-    given = {} if noise is None else given
+    given: dict[str, Any] = {} if noise is None else {"gradient": noise}
+    if isinstance(noise, Mapping):
+        given = dict(noise)
     streams = ("gradient", *algorithm.noises)
     for stream, law in given.items():
         if stream not in streams:
@@ -159,11 +161,13 @@ def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[s
                 f"{algorithm.id} has no noise stream {stream!r}; it has: {', '.join(streams)}"
             )
         if not isinstance(law, Law):
-            raise ValueError(f"noise of stream {stream!r} is {law!r}; pass a law such as gaussian(0.5)")
+            raise ValueError(
+                f"noise of stream {stream!r} is {law!r}; pass a law such as gaussian(0.5)"
+            )
         if stream != "gradient" and law.form.state_dependent:
             raise ValueError(
-                f"the law {law.form.id} depends on the query point, which only stream 'gradient' has, "
-                f"not {stream!r}"
+                f"the law {law.form.id} depends on the query point, which only stream 'gradient' "
+                f"has, not {stream!r}"
             )
     return given
 

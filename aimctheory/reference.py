@@ -55,7 +55,9 @@ class Reference:
         self._replicates = np.arange(problem.replicates)
         self._fixed: dict[str, Any] = {n: numbers[n] for n in ("row", "column", "rows", "columns")}
         self._fixed["pulse"] = Names("array", {a: pulse(d) for a, d in problem.devices.items()})
-        self._fixed["response"] = Names("array", {a: response(d) for a, d in problem.devices.items()})
+        self._fixed["response"] = Names(
+            "array", {a: response(d) for a, d in problem.devices.items()}
+        )
 
     def advance(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
         """Steps from `begin` through each of `ends`, keeping records and closing batches there."""
@@ -97,7 +99,9 @@ class Reference:
                 return objective.gradient(point, self._parameters, ops)
             rows = None
             if objective.batch:
-                rows = sample_rows(self.key, k, self._replicates, objective.batch, objective.samples)
+                rows = sample_rows(
+                    self.key, k, self._replicates, objective.batch, objective.samples
+                )
             return objective.gradient(point, rows)
 
         def raw(stream: str) -> Array:

@@ -37,7 +37,11 @@ class Outcomes:
     broke: NDArray[np.int64]
 
     def __str__(self) -> str:
-        total, left, broke = self.left.size, int((self.left >= 0).sum()), int((self.broke >= 0).sum())
+        total, left, broke = (
+            self.left.size,
+            int((self.left >= 0).sum()),
+            int((self.broke >= 0).sum()),
+        )
         noun = "replicate" if total == 1 else "replicates"
         if not left and not broke:
             return f"{total} {noun} finished inside the dynamic range"
@@ -70,9 +74,7 @@ class Run:
 
     def __str__(self) -> str:
         what = self.provenance
-        return (
-            f"{what['algorithm']} on {what['device']}, {what['steps']} steps: {self.outcomes}."
-        )
+        return f"{what['algorithm']} on {what['device']}, {what['steps']} steps: {self.outcomes}."
 
     def samples(self, name: str, after: int = 0) -> Array:
         """Time averages of a state, average or "readout" over steps ≥ `after`, one per replicate.
@@ -90,7 +92,10 @@ class Run:
             values = self._trajectory(name)
             if kept.any():
                 return np.asarray(values[:, kept].mean(axis=1))
-        raise ValueError(f"nothing of {name!r} lies after step {after}; the run has {self.provenance['steps']} steps")
+        raise ValueError(
+            f"nothing of {name!r} lies after step {after}; "
+            f"the run has {self.provenance['steps']} steps"
+        )
 
     def mean(self, name: str, after: int = 0) -> Estimate:
         """The stationary mean of a state, average or "readout" over steps ≥ `after`.

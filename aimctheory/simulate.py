@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
-from aimctheory.laws import Law
 from aimctheory.lanes import SEGMENT
+from aimctheory.laws import Law
 from aimctheory.noise import key_from
 from aimctheory.objectives.record import Objective
 from aimctheory.plan import plan
@@ -149,7 +149,9 @@ def _first(lanes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(earliest == never, -1, earliest)
 
 
-def _stop_broken(records: dict[str, Array], marks: NDArray[np.int64], broke: NDArray[np.int64]) -> None:
+def _stop_broken(
+    records: dict[str, Array], marks: NDArray[np.int64], broke: NDArray[np.int64]
+) -> None:
     after = (broke[:, None] >= 0) & (marks[None, :] >= broke[:, None])
     for values in records.values():
         values[after] = np.nan

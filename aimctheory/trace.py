@@ -146,6 +146,10 @@ class Names:
         raise ValueError(f"there is no {self._what} {name!r}; this one has: {known}")
 
 
+INDICES = ("k", "row", "column", "rows", "columns")
+"""The step index, and an element's place in its layer."""
+
+
 @dataclass(frozen=True)
 class Ops:
     """What a step may do besides arithmetic; the same names in every reading."""
@@ -172,30 +176,37 @@ def recording_ops(arrays: tuple[str, ...] = (), streams: tuple[str, ...] = ()) -
 
     def noise(name: str, per: str = "element") -> Node:
         if name not in streams:
-            raise ValueError(f"there is no noise stream {name!r}; this one has: {', '.join(streams) or 'none'}")
+            raise ValueError(
+                f"there is no noise stream {name!r}; this one has: {', '.join(streams) or 'none'}"
+            )
         if per not in ("element", "row", "column"):
             raise ValueError(f"noise {name!r} per={per!r}: choose 'element', 'row' or 'column'")
         drawn = draws.setdefault(name, Node("noise", (), (name, per)))
         if drawn.label[1] != per:
-            raise ValueError(f"noise {name!r} is drawn per {drawn.label[1]} and per {per} in one step; name two streams")
+            raise ValueError(
+                f"noise {name!r} is drawn per {drawn.label[1]} and per {per} in one step; "
+                "name two streams"
+            )
         return drawn
 
     def call(kind: str, label: str = "") -> Callable[..., Node]:
         return lambda *args: Node(kind, tuple(as_node(a) for a in args), label)
 
+    indices: dict[str, Any] = {n: Node("index", (), n) for n in INDICES}
+    functions: dict[str, Any] = {n: call(n) for n in ("where", "sign", "sqrt", "exp", "log")}
     return Ops(
         pulse=Names("array", {name: call("pulse", name) for name in arrays}),
         response=Names("array", {name: call("response", name) for name in arrays}),
         noise=noise,
-        **{name: Node("index", (), name) for name in ("k", "row", "column", "rows", "columns")},
-        **{name: call(name) for name in ("where", "sign", "sqrt", "exp", "log")},
+        **indices,
+        **functions,
     )
 
 
 def numpy_ops(**rest: Any) -> Ops:
     """The same operations on NumPy arrays; `rest` gives pulse, response, noise and the indices."""
     empty = Names("array", {})
-    unset = dict.fromkeys(("noise", "k", "row", "column", "rows", "columns"))
+    unset = dict.fromkeys(("noise", *INDICES))
     functions = {name: getattr(elementary, name) for name in ("where", "sign", "exp", "log")}
     return Ops(**{**unset, "pulse": empty, "response": empty, **functions, "sqrt": np.sqrt, **rest})
 
@@ -206,14 +217,6 @@ class Trace:
 
     lines: tuple[tuple[str, Node], ...]
     result: dict[str, Node]
-
-    def streams(self) -> dict[str, str]:
-        """The noise streams drawn, and per what."""
-        found: dict[str, str] = {}
-        for node in walk(self.result.values()):
-            if node.kind == "noise":
-                found[node.label[0]] = node.label[1]
-        return found
 
 
 def record(
@@ -324,8 +327,8 @@ def _function(node: Node) -> str:
 
 def text(
     node: Node,
-    names: Mapping[int, str] = {},  # noqa: B006  # read only
-    extra: Mapping[str, str] = {},  # noqa: B006  # read only
+    names: Mapping[int, str] = {},  # read only
+    extra: Mapping[str, str] = {},  # read only
 ) -> str:
     """`node` as a Python expression, with only the parentheses its order of operations needs.
 
@@ -355,7 +358,7 @@ def text(
     return inner(node, 0)
 
 
-def lines(trace: Trace, extra: Mapping[str, str] = {}) -> tuple[list[str], dict[str, str]]:  # noqa: B006
+def lines(trace: Trace, extra: Mapping[str, str] = {}) -> tuple[list[str], dict[str, str]]:
     """The assignments of `trace` as Python text in source order, and where each result stands.
 
     A value used more than once without a name is called t1, t2 … on a line of its own; a result

@@ -1,9 +1,13 @@
-"""A small project of claims and studies, written to a folder: fast, and free to be wrong."""
+"""A study, and a small project of claims and studies in a folder: fast, and free to be wrong."""
 
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
+
 from aimctheory.discover import Project
+from aimctheory.figures import Study, line, new_figure
+from aimctheory.notation import Source
 
 CLAIM = '''
 """A claim for the tests."""
@@ -92,3 +96,23 @@ def make_project(root: Path) -> Project:
     write_study(root / "analyses", "square", relies_on=("true-thing",))
     (root / "paper_repro.md").write_text(REPORT)
     return project
+
+
+def compute(scale):
+    x = np.linspace(0, 1, scale.pick(3, 5, 9))
+    return {"x": x, "y": np.sqrt(x), "names": np.array(["a", "b"]), "seed": 7}
+
+
+def draw(data):
+    figure, axes = new_figure()
+    for i, name in enumerate(data["names"]):
+        axes.plot(data["x"], data["y"] + i, **line(i), label=name)
+    axes.set(xlabel="x (dimensionless)", ylabel="y (σ)")
+    axes.legend()
+    return figure
+
+
+SQUARE = Study(
+    "square", "A square root", (Source("RF25", "Fig. 1"),), ("a-claim",), compute, draw,
+    lambda data: {"largest": (data["y"].max(), "σ"), "number": data["x"].size},
+)  # fmt: skip

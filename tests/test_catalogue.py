@@ -17,8 +17,8 @@ tau = positive("tau")
 # ---- the reference table at τ = 1, w = 1/2 ---------------------------------------------------
 # From an independent measurement of each formula.  Columns: w⋄, R′(w⋄), q₊, q₋, F, G, R, G/√F,
 # R_c(½) − R_c(w⋄), F_max, q_max, to the digits printed; last the Lipschitz constant of G/√F on the
-# whole range.  It was printed as 10.4 for exponential(4); the slope at w = ±1 is
-# G′/√F − GF′/(2F^{3/2}) = 10.559 there (F = (e⁸+1)/2/(e⁴−1) − 1/(e⁴−1), by hand).
+# whole range.  An earlier note had 10.4 for exp 4.  By hand: at w = 1, q₊ = 0 and F = G = (e⁴+1)/2,
+# F′ = 4G, G′ = 4(F + 1/(e⁴−1)), so the slope G′/√F − GF′/(2F^{3/2}) is 10.559 there.
 TABLE = """
 linear 0  0  1       .5     1.5     1       .5      .5     .5      .125    1      2      1
 linear .1 .1 1.0101  .55    1.35    .95     .40     .42105 .41039  .083053 1.1    2.2    1.11

@@ -63,7 +63,7 @@ def test_a_nearly_right_id_is_suggested(project):
 def test_the_id_of_a_broken_file_is_explained(project):
     (project.claims / "bad_one.py").write_text("1 / 0\n")
     with pytest.raises(
-        ValueError, match="there is no 'bad-one'; its file cannot be used: .*ZeroDiv"
+        ValueError, match=r"there is no 'bad-one'; its file cannot be used: .*ZeroDiv"
     ):
         discover.claims(project).pick(["bad-one"])
 

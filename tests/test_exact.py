@@ -166,7 +166,12 @@ def test_a_coupled_root_does_not_depend_on_the_start_or_on_a_given_hessian():
     H, minimiser, sigma = coupled_problem()
     bowl = quadratic(H, minimiser)
     bare = Objective(
-        id="bare", title="", shape=(1, 5), gradient=bowl.gradient, value=bowl.value, elementwise=False
+        id="bare",
+        title="",
+        shape=(1, 5),
+        gradient=bowl.gradient,
+        value=bowl.value,
+        elementwise=False,
     )
     cell, law = power(tau=1, gamma=2), gaussian(sigma)
     root = exact.drift_root(analog_sgd, cell, bowl, law)
@@ -188,9 +193,9 @@ def test_a_sweep_is_its_single_problems():
 
 def test_a_measured_noise_level_stands_for_the_law():
     bowl, law = quadratic(minimiser=0.5), gaussian(0.5)
-    assert exact.penalised_minimiser(linear(tau=1), bowl, 0.5 * np.sqrt(2 / np.pi)) == pytest.approx(
-        exact.penalised_minimiser(linear(tau=1), bowl, law)
-    )
+    assert exact.penalised_minimiser(
+        linear(tau=1), bowl, 0.5 * np.sqrt(2 / np.pi)
+    ) == pytest.approx(exact.penalised_minimiser(linear(tau=1), bowl, law))
 
 
 # ---- one-step expectations -------------------------------------------------------------------
@@ -282,7 +287,9 @@ def test_other_algorithms_are_refused_with_the_names_of_those_served():
     bowl = quadratic(1.0, 0.5)
     others = [residual_learning]
     for step in (clipped, decaying):
-        fields = {name: getattr(analog_sgd, name) for name in ("source", "arrays", "query", "readout")}
+        fields = {
+            name: getattr(analog_sgd, name) for name in ("source", "arrays", "query", "readout")
+        }
         others.append(Algorithm(id="x", title="", hyper=analog_sgd.hyper, step=step, **fields))
     for algorithm in others:
         with pytest.raises(ValueError, match="as in analog-sgd and digital-sgd"):
@@ -291,7 +298,9 @@ def test_other_algorithms_are_refused_with_the_names_of_those_served():
 
 def test_a_root_at_saturation_is_no_root():
     for law in (None, gaussian(0.01), rademacher(0.1)):
-        with pytest.raises(ValueError, match=r"no stable zero inside \(-1, 1\); the cell saturates"):
+        with pytest.raises(
+            ValueError, match=r"no stable zero inside \(-1, 1\); the cell saturates"
+        ):
             exact.drift_root(analog_sgd, linear(tau=1), quadratic(1.0, 1.5), law)
     H, minimiser, _ = coupled_problem()
     with pytest.raises(ValueError, match=r"at saturation in coordinates \[3, 4\]"):

@@ -1,4 +1,4 @@
-"""The stationary law by transfer operator, against brute force, identities and the first order in α.
+"""The stationary law by transfer operator, against brute force, identities and first order in α.
 
 Expected numbers marked [M] are prototype measurements of theory.md §3A, §6.1 and §6.2; its transfer
 operator had an error of 3e-5, its simulations one of some 1e-3 relative.
@@ -20,7 +20,7 @@ from aimctheory.objectives.quadratic import quadratic
 
 
 def by_cells(cell, minimiser, sigma, alpha, low, high, count):
-    """Mean and variance of the chain between `count` cells, from differences of its distribution."""
+    """Mean and variance of the chain on `count` cells, from differences of its distribution."""
     edges = np.linspace(low, high, count + 1)
     x = (edges[1:] + edges[:-1]) / 2
     drop = x[:, None] - edges
@@ -69,10 +69,10 @@ def test_the_error_is_below_1e_11_and_one_step_changes_no_moment(cell, minimiser
 def test_the_error_covers_what_a_coarse_grid_gets_wrong(monkeypatch):
     problem = exponential(tau=1, gamma=2), quadratic(minimiser=0.9), gaussian(0.2), 0.05
     best = exact.stationary_law(*problem)
-    monkeypatch.setattr(stationary, "SIZES", (24, 36))
+    monkeypatch.setattr(stationary, "SIZES", (12, 18))
     coarse = exact.stationary_law(*problem)
     wrong = abs(coarse.mean - best.mean)
-    assert 1e-10 < wrong <= coarse.error < 1e-3 * best.variance**0.5
+    assert 1e-9 < wrong <= coarse.error < 1e-3 * best.variance**0.5
 
 
 def test_the_density_integrates_to_one_and_gives_the_mean():

@@ -11,7 +11,7 @@ import pytest
 from aimctheory import exact
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
-from aimctheory.catalogue import exponential, ideal, linear, power
+from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
 from aimctheory.laws import gaussian, rademacher, two_point
 from aimctheory.objectives.quadratic import quadratic
 
@@ -19,11 +19,8 @@ BOWL, NOISE, MIXING = quadratic(minimiser=0.5), gaussian(0.5), 0.4
 
 
 def rates(alpha, mixing=MIXING):
-    alpha = np.asarray(alpha)
-    rate = {"learning_rate": alpha, "transfer_rate": alpha * MIXING**1.5 / 4, "mixing": mixing}
-    return {name: value.item() if np.ndim(value) == 0 else value for name, value in rate.items()} if (
-        alpha.ndim == 0 and isinstance(mixing, np.ndarray)
-    ) else rate
+    transfer = np.multiply(alpha, MIXING**1.5 / 4)
+    return {"learning_rate": alpha, "transfer_rate": transfer, "mixing": mixing}
 
 
 def mean_field(device, hyper):
@@ -41,7 +38,7 @@ def test_the_bias_of_residual_learning_is_the_one_measured():
 
 def test_the_square_root_law_is_the_limit_of_the_mean_field():
     hyper = rates([1e-3, 1e-5, 1e-7])
-    whole, leading = mean_field(linear(tau=1), hyper), None
+    whole = mean_field(linear(tau=1), hyper)
     leading = exact.zero_shifted_law(linear(tau=1), BOWL, NOISE, hyper)
     for name in ("gradient", "P", "fast_variance"):
         ratio = getattr(whole, name) / getattr(leading, name)
@@ -89,7 +86,7 @@ def test_read_noise_is_as_harmful_as_measured():
     hyper = {"learning_rate": 0.0125, "transfer_rate": 5e-4, "mixing": 0.4, "filter_rate": 1.0}
     noise = {"gradient": NOISE, "read": gaussian(np.array([0.0, 0.1, 0.3, 1.0]))}
     state = exact.residual_mean_field(residual_learning_v2, linear(tau=1), BOWL, noise, hyper)
-    assert state.W == pytest.approx([0.4851, 0.4649, 0.4147, 0.3004], abs=3e-4)
+    assert np.max(np.abs(state.W - [0.4851, 0.4649, 0.4147, 0.3004])) < 3e-4
     assert state.readout - 0.5 == pytest.approx([-0.0074, -0.0176, -0.0427, -0.1007], rel=0.01)
 
 
@@ -111,7 +108,9 @@ def test_the_filter_helps_as_measured(read, measured):
 def test_v2_without_a_filter_and_read_noise_is_residual_learning():
     plain = mean_field(exponential(tau=1, gamma=1), rates(0.05))
     hyper = {**rates(0.05), "filter_rate": 1.0}
-    v2 = exact.residual_mean_field(residual_learning_v2, exponential(tau=1, gamma=1), BOWL, NOISE, hyper)
+    v2 = exact.residual_mean_field(
+        residual_learning_v2, exponential(tau=1, gamma=1), BOWL, NOISE, hyper
+    )
     assert v2 == plain
 
 
@@ -127,7 +126,7 @@ def test_both_mean_drifts_vanish_at_the_mean_field():
 
 def test_ideal_arrays_have_no_bias():
     state = mean_field({"P": linear(tau=1), "W": ideal()}, rates(0.05))
-    assert (state.P, state.W) == pytest.approx((0.0, 0.5), abs=1e-12)
+    assert abs(state.P) + abs(state.W - 0.5) < 1e-12
 
 
 def test_the_crossover_is_where_both_gradients_have_one_size():
@@ -150,10 +149,9 @@ def test_the_crossover_is_where_both_gradients_have_one_size():
         ({"noise": two_point(0.1, 1.0)}, "depends on the weight"),
         ({"device": {"P": linear(tau=1)}}, "the array 'W' has no device"),
         ({"hyper": {"learning_rate": 0.1}}, "needs hyper"),
-        ({"device": {"P": linear(tau=1), "W": linear(tau=0.3)}, "noise": gaussian(0.0)}, "no stable"),
         (
-            {"device": {"P": linear(tau=0.1), "W": linear(tau=1)}, "objective": quadratic(1, 1.5)},
-            "saturates|no stable",
+            {"device": {"P": linear(tau=1), "W": linear(tau=0.3)}, "noise": gaussian(0.0)},
+            "no stable",
         ),
     ],
 )
@@ -166,17 +164,21 @@ def test_a_problem_outside_the_mean_field_is_refused(change, message):
         exact.residual_mean_field(**{**problem, **change})
 
 
-def test_a_threshold_is_refused():
+def test_a_threshold_and_a_saturated_fast_array_are_refused():
     hyper = {**rates(0.05), "threshold": 0.1}
     with pytest.raises(ValueError, match="threshold > 0"):
         exact.residual_mean_field(residual_learning_v2, linear(tau=1), BOWL, NOISE, hyper)
+    small, noise = linear(tau=0.02), {"gradient": gaussian(1e-3), "read": gaussian(0.1)}
+    cells, hyper = {"P": small, "W": linear(tau=1)}, {**rates(0.05), "filter_rate": 1.0}
+    with pytest.raises(ValueError, match=r"P saturates at 0\.02"):
+        exact.residual_mean_field(residual_learning_v2, cells, BOWL, noise, hyper)
 
 
 def test_the_square_root_law_and_the_limit_refuse_what_they_are_not_for():
     with pytest.raises(ValueError, match="fast array with symmetric point 0"):
         exact.zero_shifted_law(linear(tau=1, c=0.3), BOWL, NOISE, rates(0.05))
     with pytest.raises(ValueError, match="starts at 0, outside its range"):
-        exact.shifted_limit(linear(tau=1).response.substituted({})(tau=-1), NOISE)
+        exact.shifted_limit(soft_bounds(w_0=2, tau_max=1, tau_min=-1), NOISE)
     with pytest.raises(ValueError, match="depends on the weight"):
         exact.shifted_limit(linear(tau=1, c=0.3), two_point(0.1, 1.0))
     with pytest.raises(ValueError, match="Residual Learning is the better one at both"):

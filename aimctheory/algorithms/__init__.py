@@ -1,0 +1,1 @@
+"""One file each: an algorithm is a record of its arrays, its numbers and its step."""

@@ -1,6 +1,6 @@
 """Analog SGD, RF25 (2) and EX24 (3): the gradient is written into the array as it comes.
 
-    W ← U(W, −α g),   U(w, d) = w + d·q₊(w) for d ≥ 0,  w + d·q₋(w) for d < 0
+W ← U(W, −α g),   U(w, d) = w + d·q₊(w) for d ≥ 0,  w + d·q₋(w) for d < 0
 """
 
 from __future__ import annotations

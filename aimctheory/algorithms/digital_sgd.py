@@ -1,6 +1,6 @@
 """Digital SGD, EX24 (2): the baseline without devices.
 
-    W ← W − α g
+W ← W − α g
 """
 
 from __future__ import annotations

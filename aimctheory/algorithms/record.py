@@ -61,7 +61,9 @@ class Algorithm:
             if isinstance(value, str) and value in known:
                 value = given.get(value, known[value].default)
             if value is None:
-                raise ValueError(f"{self.id} needs hyper={{{name!r}: …}}, {p.meaning}, in {p.domain}")
+                raise ValueError(
+                    f"{self.id} needs hyper={{{name!r}: …}}, {p.meaning}, in {p.domain}"
+                )
             values[name] = p.checked(value, self.id)
         return values
 

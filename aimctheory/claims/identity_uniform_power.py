@@ -24,13 +24,13 @@ def instances(scale, **changed):
                 yield {"tau": tau, "h": h, "w_star": w_star, "sigma": sigma, **changed}
 
 
-def observe(tau, h, w_star, sigma, gamma=2.0, law=uniform):
+def observe(tau, h, w_star, sigma, gamma=2.0, law="uniform"):
     """Where the mean drift of Analog SGD vanishes, and the minimiser of f_Σ, for each noise."""
-    cell, bowl, noise = power(tau=tau, gamma=gamma), quadratic(h, w_star), law(sigma)
-    return Case(
-        w_T=drift_root(analog_sgd, cell, bowl, noise), w_Sigma=penalised_minimiser(cell, bowl, noise),
-        tau=tau, h=h, w_star=w_star, sigma=sigma, b=3**0.5 * sigma,
-    )  # fmt: skip
+    cell, bowl = power(tau=tau, gamma=gamma), quadratic(h, w_star)
+    noise = {"uniform": uniform, "gaussian": gaussian}[law](sigma)
+    w_T = drift_root(analog_sgd, cell, bowl, noise)
+    return Case(w_T=w_T, w_Sigma=penalised_minimiser(cell, bowl, noise), b=3**0.5 * sigma,
+                tau=tau, h=h, w_star=w_star, sigma=sigma)  # fmt: skip
 
 
 def W_S(c, Sigma, slope, sign=1):  # RF25 p. 24 (50), w⋄ = 0, with the sign of (51); R'(0) = slope/τ
@@ -49,7 +49,7 @@ claim = Claim(
              Mutant("σ for b", stated=lambda c: W_S(c, c.sigma / 2, 2)),
              Mutant("the minimiser of f_Σ", stated=lambda c: c.w_Sigma),
              Mutant("Gaussian noise", stated=lambda c: W_S(c, (2 / np.pi) ** 0.5 * c.sigma, 2),
-                    instances=lambda scale: instances(scale, law=gaussian)),
+                    instances=lambda scale: instances(scale, law="gaussian")),
              Mutant("γ = 3", stated=lambda c: W_S(c, c.b / 2, 3),
                     instances=lambda scale: instances(scale, gamma=3.0))],
 )  # fmt: skip

@@ -7,16 +7,12 @@ f' = −ΣR: w_T and the minimiser w_Σ of f_Σ differ by −p(0) Σ²R³/(f'' +
 
 import numpy as np
 
-from aimctheory.algorithms.analog_sgd import analog_sgd
-from aimctheory.catalogue import exponential, linear, power
+from aimctheory import Source, analog_sgd, gaussian, quadratic, rademacher, uniform
 from aimctheory.claim import Case, Claim, Mutant, rate
+from aimctheory.claims.rf25_theorem_5 import CELLS
 from aimctheory.claims.rf25_theorem_5_cubic import ATOM, moment_is_smooth
-from aimctheory.exact.drift import drift_root
-from aimctheory.laws import gaussian, rademacher, uniform
-from aimctheory.notation import Source
-from aimctheory.objectives.quadratic import quadratic
+from aimctheory.exact import drift_root
 
-CELLS = linear(tau=1), linear(tau=1, c=0.3), power(tau=1, gamma=2), exponential(tau=1, gamma=2)
 LAWS = (gaussian(0.7), 1.0), (uniform(0.4), 2.0), (rademacher(0.5), 1.0)
 
 

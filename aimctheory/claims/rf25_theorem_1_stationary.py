@@ -8,14 +8,10 @@ doubling α and quoted, with the operator's own error, as the half-width.
 
 import numpy as np
 
-from aimctheory.catalogue import exponential, linear, power
+from aimctheory import Source, exponential, gaussian, linear, power, quadratic, uniform
 from aimctheory.claim import Case, Claim, Mutant, rate
 from aimctheory.claims.rf25_theorem_1 import minimiser
-from aimctheory.exact.first_order import first_order
-from aimctheory.exact.stationary import stationary_law
-from aimctheory.laws import gaussian, uniform
-from aimctheory.notation import Source
-from aimctheory.objectives.quadratic import quadratic
+from aimctheory.exact import first_order, stationary_law
 
 CELLS = (
     (linear(tau=1, c=0.3), uniform(0.5)), (power(tau=1, gamma=2), gaussian(0.3)),

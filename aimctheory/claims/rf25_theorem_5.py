@@ -8,11 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from aimctheory import (
-    Source, analog_sgd, exponential, gaussian, linear, power, quadratic, uniform,
-)  # fmt: skip
+from aimctheory import Source, analog_sgd, exponential, gaussian, linear, power, quadratic, uniform
 from aimctheory.claim import Case, Claim, Mutant, rate
-from aimctheory.exact.update import effective_update
+from aimctheory.exact import effective_update
 
 CELLS = linear(tau=1), linear(tau=1, c=0.3), power(tau=1, gamma=2), exponential(tau=1, gamma=2)
 

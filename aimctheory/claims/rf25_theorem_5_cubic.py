@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import sympy
 
-from aimctheory.catalogue import exponential, linear, power
+from aimctheory import Source, exponential, gaussian, linear, power, two_point_frozen, uniform
 from aimctheory.claim import Claim, Mutant, rate
 from aimctheory.claims.rf25_theorem_5 import observe, ratio, residual, stationary_point
-from aimctheory.laws import GAUSSIAN, Law, gaussian, two_point_frozen, uniform
-from aimctheory.notation import Source, g, sigma
+from aimctheory.laws import GAUSSIAN, Law
+from aimctheory.notation import g, sigma
 
 ODD = linear(tau=1), power(tau=1, gamma=2), power(tau=1, gamma=0.5), exponential(tau=1, gamma=2)
 

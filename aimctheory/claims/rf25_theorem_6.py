@@ -8,8 +8,9 @@ import numpy as np
 
 from aimctheory import Source, analog_sgd, power, quadratic
 from aimctheory.claim import Case, Claim, Mutant, at_least
-from aimctheory.claims.rf25_theorem_1 import CELLS, F, G
+from aimctheory.claims.rf25_theorem_1 import F, G
 from aimctheory.claims.rf25_theorem_2 import F_max
+from aimctheory.claims.rf25_theorem_5 import CELLS
 from aimctheory.simulate import simulate
 
 

@@ -28,7 +28,7 @@ def mean_square_gradient(c):  # for each K, RF25 p. 40 (133), left side
     return np.cumsum(np.sum(c.g[:, :-1] ** 2, axis=2), axis=1) / c.K
 
 
-def bound(c, first=0, power=2):  # RF25 p. 40 (133), right side, and above it R_min , k = first … first + K − 1
+def bound(c, first=0, power=2):  # RF25 p. 40 (133), right side; R_min over k = first, first + 1, …
     R_min = np.minimum.accumulate(c.Q.min(axis=2)[:, first : first + c.K.size], axis=1)
     return 2 * c.L * c.gap * F_max(c) ** power / (c.K * R_min)
 

@@ -38,7 +38,7 @@ def rest_point(
         if size == 0.0:
             break
         J = jacobian(w)
-        patience = patience or 1.0 / max(float(np.abs(J).sum(1).max()), 1e-300)
+        patience = patience or 0.5 / max(float(np.abs(J).sum(1).max()), 1e-300)
         pace = np.eye(len(w)) / patience
         move = np.asarray(np.linalg.solve(J + pace, -residual), dtype=np.float64)
         move = _room(w, move, low, high) * move

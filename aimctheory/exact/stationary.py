@@ -31,7 +31,6 @@ SIZES = (32, 48, 72, 108, 162, 243)
 REACHES = (9.0, 14.0, 22.0)
 """Half the stretch of weights in standard deviations; the next one where steps lead off it."""
 STRAYS = 1e-12
-ESCAPES = 1e-9
 UNSETTLED = 1e-3
 
 
@@ -158,10 +157,10 @@ def _refined(
         before = now
         if change <= rounding:
             break
-    if escapes > ESCAPES:
+    if escapes * width / decay > UNSETTLED * now[1]:
         raise ValueError(
             f"learning_rate = {learning_rate:g}: a step leaves the dynamic range with probability "
-            f"{escapes:.2g}, so no law is stationary on it; lower the learning rate or the noise"
+            f"{escapes:.2g}, so no law on it is stationary; lower the learning rate or the noise"
         )
     error = change + rounding + (abs(strays) + escapes) * width / decay
     square = float(mass @ np.square(slope(chain.objective, grid)))

@@ -34,7 +34,9 @@ def quadratic(curvature: ArrayLike = 1.0, minimiser: ArrayLike = 0.0) -> Objecti
     if h.ndim == 2 and h.shape[0] == h.shape[1] > 1:
         return _dense(h, center)
     if not (h > 0).all():
-        raise ValueError(f"quadratic: curvature = {h.min():g} is outside (0, ∞); a bowl opens upwards")
+        raise ValueError(
+            f"quadratic: curvature = {h.min():g} is outside (0, ∞); a bowl opens upwards"
+        )
     try:
         shape = np.broadcast_shapes(h.shape, center.shape)
     except ValueError:
@@ -64,7 +66,8 @@ def _dense(h: Array, center: Array) -> Objective:
     eigenvalues = np.linalg.eigvalsh(h)
     if eigenvalues[0] <= 0:
         raise ValueError(
-            f"quadratic: the curvature has eigenvalue {eigenvalues[0]:.3g}; give a positive definite one"
+            f"quadratic: the curvature has eigenvalue {eigenvalues[0]:.3g}; "
+            "give a positive definite one"
         )
     coordinates = h.shape[0]
     try:
@@ -79,7 +82,7 @@ def _dense(h: Array, center: Array) -> Objective:
 
     def value(weights: Array) -> Array:
         offset = weights - minimiser
-        return 0.5 * np.sum(offset * (offset @ h), axis=-1)
+        return np.asarray(0.5 * np.sum(offset * (offset @ h), axis=-1))
 
     return Objective(
         id="quadratic",
