@@ -25,6 +25,7 @@ from aimctheory.roots import (
     bounded,
     extremes,
     has_real_powers,
+    is_undefined_at,
     vanishes_at,
     zeros,
     zeros_between,
@@ -75,10 +76,15 @@ def prove_positive(
     """
     name = name or f"{formula} > 0"
     ends = [end for end, is_open in ((low, open_low), (high, open_high)) if is_open]
+    clip = has_real_powers(formula, low, high)
     with ctx.workprec(PRECISION):
-        samples = [(at(formula, point), float(point)) for point in _samples(low, high, ends)]
-        value, x = min(samples, key=lambda s: s[0].mid() if s[0].is_finite() else arb.neg_inf())
-        if not value.is_finite() or value <= 0:
+        samples = [(at(formula, p, clip=clip), p) for p in _samples(low, high, ends)]
+        value, point = min(samples, key=lambda s: s[0].mid() if s[0].is_finite() else arb.neg_inf())
+        x = float(point)
+        if not value.is_finite():
+            verdict = False if is_undefined_at(formula, point) else None
+            return Condition(name, verdict, f"not a finite real number at w = {x:.6g}", x)
+        if value <= 0:
             return Condition(name, False, f"{_short(value)} at w = {x:.6g}", x)
     for base in _bases(formula):
         for root in zeros_between(base, low, high, ends):

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from aimctheory import __version__, console, discover
-from aimctheory.jobs import Done, Job, ctrl_c_later, processors, run_all
+from aimctheory.jobs import Done, Job, processors, run_all
 
 EXAMPLES = """
 \b
@@ -227,9 +227,10 @@ def _seconds(
 
     def last(item: discover.Item) -> float:
         if item.kind == "claim":
-            return float(rows.get(item.id, {}).get("seconds") or "inf")
-        stored = read_json(folder / f"{item.id}.json").get("provenance", {})
-        return float(stored.get("seconds", "inf"))
+            seconds = rows.get(item.id, {}).get("seconds")
+        else:
+            seconds = read_json(folder / f"{item.id}.json").get("provenance", {}).get("seconds")
+        return float("inf") if seconds is None else float(seconds)
 
     return {item.id: last(item) for item in chosen}
 
@@ -261,9 +262,8 @@ def _run(
     try:
         with console.progress(verb, len(todo)) as (advance, watch):
             for each in run_all(todo, workers or processors(), watch):
-                with ctrl_c_later():
-                    keep(each)
-                    done.append(each)
+                keep(each)
+                done.append(each)
                 advance()
     except KeyboardInterrupt:
         pass  # `_leave` sees what is missing

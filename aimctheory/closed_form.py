@@ -21,7 +21,7 @@ def real_zeros(formula: sympy.Expr) -> Iterator[sympy.Expr]:
 
     >>> a = sympy.Symbol("a", positive=True)
     >>> list(real_zeros((1 - w / a) * sympy.sqrt(2 + w)))
-    [a, -2]
+    [-2, a]
     """
     for factor in sympy.Mul.make_args(formula):
         base, exponent = factor.as_base_exp()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import traceback
 from collections import deque
@@ -87,28 +88,33 @@ def run_all(
 ) -> Iterator[Done]:
     """Each job's outcome as it finishes; `watch` is told which ids are being run.
 
-    Leaving the loop early, by Ctrl-C too, stops the workers.
+    Ctrl-C is heeded between results, so that whoever receives one can keep it; then, or when the
+    loop is left early, the workers are stopped.
     """
     waiting = deque(jobs)
     busy: dict[Connection, tuple[BaseProcess, Job]] = {}
-    threads = max(1, processors() // max(1, min(workers, len(jobs))))
+    workers = min(workers, len(jobs))
     try:
-        for _ in range(min(workers, len(jobs))):
-            pipe, process = _hire(threads)
-            _assign(pipe, process, waiting.popleft(), busy)
-        while busy:
-            watch([job.id for _, job in busy.values()])
-            ready = wait(list(busy))
-            for pipe in [pipe for pipe in busy if pipe in ready]:
-                process, job = busy.pop(pipe)
-                done = _answer(pipe, process, job)
-                if waiting:
-                    if not process.is_alive():
-                        pipe, process = _hire(threads)
-                    _assign(pipe, process, waiting.popleft(), busy)
-                else:
-                    pipe.close()
-                yield done
+        with _ctrl_c_noted() as interrupts:
+            for _ in range(workers):
+                _assign(*_hire(processors() // workers or 1), waiting.popleft(), busy)
+            while busy:
+                watch([job.id for _, job in busy.values()])
+                ready: list[Any] = []
+                while not ready:
+                    ready = wait(list(busy), timeout=0.2)
+                    if interrupts:
+                        raise KeyboardInterrupt
+                for pipe in [pipe for pipe in busy if pipe in ready]:
+                    process, job = busy.pop(pipe)
+                    done = _answer(pipe, process, job)
+                    if not waiting:
+                        pipe.close()
+                    elif process.is_alive():
+                        _assign(pipe, process, waiting.popleft(), busy)
+                    else:
+                        _assign(*_hire(processors() // workers or 1), waiting.popleft(), busy)
+                    yield done
     finally:
         for pipe, (process, _) in busy.items():
             process.terminate()
@@ -145,15 +151,29 @@ def _hire(threads: int) -> tuple[Connection, BaseProcess]:
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
     libraries = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-    with _environment({"AIMCTHEORY_THREADS": str(threads), **libraries}), ctrl_c_later():
+    with _environment({"AIMCTHEORY_THREADS": str(threads), **libraries}), _deaf_to_ctrl_c():
         process.start()
     theirs.close()
     return ours, process
 
 
 @contextmanager
-def ctrl_c_later() -> Iterator[None]:
-    """Hold Ctrl-C back until the end; processes started inside hold it back for good."""
+def _ctrl_c_noted() -> Iterator[list[int]]:
+    """Ctrl-C fills the list instead of interrupting; outside the main thread nothing is changed."""
+    interrupts: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C, not even before their first line."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -12,10 +12,12 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from aimctheory import elementary, lanes, noise
 from aimctheory.device import Device
 from aimctheory.plan import Plan, device_numbers, inputs
 from aimctheory.trace import Node, Trace, lines, text, walk
+
+CALLED = ("elementary", "noise", "lanes", "kernels")
+"""The files whose functions a module calls; `kernels` holds the compiled reading of `where`."""
 
 _HEAD = '''"""{title}
 
@@ -167,12 +169,13 @@ def _title(made: Plan) -> str:
 
 
 @functools.cache
-def _digest(path: str) -> str:
-    return hashlib.blake2b(Path(path).read_bytes(), digest_size=8).hexdigest()
+def _digest(name: str) -> str:
+    path = Path(__file__).with_name(f"{name}.py")
+    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
 def _digests() -> str:
-    return "\n".join(f"{m.__name__} {_digest(str(m.__file__))}" for m in (elementary, noise, lanes))
+    return "\n".join(f"aimctheory.{name} {_digest(name)}" for name in CALLED)
 
 
 def _indented(output: Iterable[str], spaces: int = 4) -> str:
@@ -180,16 +183,23 @@ def _indented(output: Iterable[str], spaces: int = 4) -> str:
 
 
 def _pulse_text(kind: str, array: str, device: Device) -> str:
-    up, down = device.trees
+    up, down = (_named(tree, array) for tree in device.trees)
     upward = Node("input", (), "d") >= 0.0
     body, found = lines(Trace((), {"q": _chosen(upward, up, down)}))
     return _PULSE.format(
         kind=kind,
         array=array,
-        numbers="".join(f", {n}" for n in device_numbers(device)),
+        numbers="".join(f", {array}_{n}" for n in device_numbers(device)),
         lines=_indented(body) or "    # the ideal cell",
         result=f"w + d * {found['q']}" if kind == "pulse" else found["q"],
     )
+
+
+def _named(node: Node, array: str) -> Node:
+    """The same tree with the device's numbers under the names they have in the module."""
+    if node.kind == "input" and node.label != "w":
+        return Node("input", (), f"{array}_{node.label}")
+    return Node(node.kind, tuple(_named(arg, array) for arg in node.args), node.label)
 
 
 def _chosen(upward: Node, up: Node, down: Node) -> Node:

@@ -111,6 +111,8 @@ def plan(problem: Problem) -> Plan:
     named = tuple((f"noise_{name}", node) for name, node in draws.items() if node.args)
     trace = Trace(tuple(sorted(trace.lines + named, key=lambda x: x[1].serial)), trace.result)
     query = record(problem.algorithm.query, state, hyper, ops)
+    if not problem.objective.elementwise:
+        _check_query(problem, query)
     used = inputs([*trace.result.values(), *query.result.values()])
     used |= {f"{a}_{n}" for a, d in problem.devices.items() for n in device_numbers(d)}
     values = problem.numbers
@@ -125,6 +127,16 @@ def plan(problem: Problem) -> Plan:
         lane_numbers=tuple(n for n in values if n in used and np.ndim(values[n]))
         + (() if problem.objective.elementwise else (SLOPE,)),
     )
+
+
+def _check_query(problem: Problem, query: Trace) -> None:
+    """Gradients of coupled coordinates are taken before the step's draws are made."""
+    late = [x for x in sorted(inputs(query.result.values())) if x == "k" or x.startswith("raw_")]
+    if late:
+        raise ValueError(
+            f"{problem.algorithm.id}: the query uses {', '.join(late)}; with an objective whose "
+            "coordinates are coupled it may use states and numbers only"
+        )
 
 
 def _leaves(role: str, names: Iterable[str]) -> dict[str, Node]:

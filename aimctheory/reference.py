@@ -7,7 +7,7 @@ bit wherever no matrix product enters.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,11 @@ def response(device: Device) -> Callable[[Array, Array], Array]:
     return lambda w, d: where(d >= 0.0, device.q_up(w), device.q_down(w))
 
 
+def _numbers(what: str, values: Mapping[str, Any]) -> Names:
+    """Numbers by name, as NumPy has them: Python's own raise where a kernel gives an infinity."""
+    return Names(what, {n: v if np.ndim(v) else np.float64(v) for n, v in values.items()})
+
+
 class Reference:
     """The engine's moving parts: states (R, D) that `advance` takes forward one segment."""
 
@@ -49,9 +54,9 @@ class Reference:
         self.records = {s: np.empty((shape[0], records, shape[1])) for s in self.state}
         self._keep(0)
         numbers = problem.numbers
-        self._hyper = Names("hyper-parameter", problem.hyper)
-        self._parameters = Names("parameter", problem.objective.numbers)
-        self._laws = {s: Names("number", law.numbers) for s, law in problem.laws.items()}
+        self._hyper = _numbers("hyper-parameter", problem.hyper)
+        self._parameters = _numbers("parameter", problem.objective.numbers)
+        self._laws = {s: _numbers("number", law.numbers) for s, law in problem.laws.items()}
         self._replicates = np.arange(problem.replicates)
         self._fixed: dict[str, Any] = {n: numbers[n] for n in ("row", "column", "rows", "columns")}
         self._fixed["pulse"] = Names("array", {a: pulse(d) for a, d in problem.devices.items()})
@@ -91,7 +96,7 @@ class Reference:
             drawn = self._raw(name, k, per)
             return problem.laws[name].form.draw(drawn, None, self._laws[name], ops)
 
-        ops = numpy_ops(k=float(k), noise=noise, **self._fixed)
+        ops = numpy_ops(k=np.float64(k), noise=noise, **self._fixed)
 
         def slope(point: Array) -> Any:
             objective = problem.objective

@@ -113,14 +113,13 @@ def fill(text: str, blocks: Mapping[str, str]) -> str:
             old = text[position : match.start()]
             pieces += [f"\n{blocks[name]}" if name in blocks else old, match.group()]
             name = ""
+        elif name:
+            raise ValueError(_unpaired(name, f"before {match.group()}"))
         else:
-            partner = (
-                f"begin:{name} has no end:{name}" if name else f"end:{marked} has no begin:{marked}"
-            )
-            raise ValueError(f"the report's marker {partner} before {match.group()}; add it")
+            raise ValueError(f"the report's marker end:{marked} has no begin:{marked} before it")
         position = match.end()
     if name:
-        raise ValueError(f"the report's marker begin:{name} has no end:{name}; add it")
+        raise ValueError(_unpaired(name, "in the rest of the file"))
     return "".join([*pieces, text[position:]])
 
 

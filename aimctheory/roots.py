@@ -239,6 +239,18 @@ def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     return bool(value == 0) or (not unknown and sympy.simplify(value) == 0)
 
 
+def is_undefined_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
+    """Whether `formula` is proved to have no finite real value at an exact point."""
+    for part in formula.atoms(sympy.Pow, sympy.log):
+        inside = part.args[0]
+        ball = at(inside, point)
+        not_real = ball < 0 and not (part.is_Pow and part.exp.is_Integer)
+        infinite = (part.func == sympy.log or part.exp.is_negative) and vanishes_at(inside, point)
+        if not_real or infinite:
+            return True
+    return False
+
+
 def _complement(whole: Box, holes: list[Box]) -> list[Box]:
     edges = [whole[0], *itertools.chain.from_iterable(sorted(holes)), whole[1]]
     pairs = zip(edges[::2], edges[1::2], strict=True)

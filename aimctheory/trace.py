@@ -100,6 +100,12 @@ class Node:
     def __pow__(self, other: Any) -> NoReturn:
         raise ValueError("a step has no ** operator; write the product out, or use ops.sqrt")
 
+    def __floordiv__(self, other: Any) -> NoReturn:
+        raise ValueError("a step has no // operator; use % (x - x % 1 is the whole part of x)")
+
+    def __invert__(self) -> NoReturn:
+        raise ValueError("a step has no ~ operator; write the opposite comparison")
+
     def __bool__(self) -> NoReturn:
         raise ValueError("a step cannot branch on a traced value; use ops.where(condition, a, b)")
 

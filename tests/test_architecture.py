@@ -19,7 +19,8 @@ SIDES = {
     },
     "theory": {"derive", "exact"},
     "experiment": {
-        "noise", "lanes", "problem", "plan", "kernels", "engine", "reference", "simulate", "run",
+        "noise", "lanes", "problem", "plan", "kernel_text", "kernels", "engine", "reference",
+        "simulate", "run",
     },
     "statistics": {"statistics"},
     "scale": {"scale"},

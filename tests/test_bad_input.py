@@ -25,6 +25,9 @@ BRANCH = replace(digital_sgd, step=branching)
 FORGETFUL = replace(residual_learning, step=lambda s, h, g, ops: {"W": s.W})
 SPILLING = replace(digital_sgd, step=lambda s, h, g, ops: {"W": s.W, "V": g})
 MISREAD = replace(digital_sgd, query=lambda s, h, ops: s.V)
+RUSHED = replace(digital_sgd, query=lambda s, h, ops: s.W * ops.k)
+WHOLE = replace(digital_sgd, step=lambda s, h, g, ops: {"W": s.W // 2})
+NOT = replace(digital_sgd, step=lambda s, h, g, ops: {"W": ops.where(~(g > 0), 0.0, s.W)})
 RESIDUAL = {"learning_rate": 0.1, "transfer_rate": 0.05, "mixing": 0.3}
 
 REFUSED = {
@@ -139,6 +142,12 @@ REFUSED = {
         ["digital-sgd", "dict", "W"],
     ),
     "a query of an unknown state": (lambda: run(MISREAD), ["no state 'V'", "has: W"]),
+    "a query that is not settled before the step": (
+        lambda: run(RUSHED, objective=quadratic([[2.0, 0.5], [0.5, 1.0]])),
+        ["the query uses k", "states and numbers only"],
+    ),
+    "whole division": (lambda: run(WHOLE), ["no // operator", "%"]),
+    "a logical not": (lambda: run(NOT), ["no ~ operator", "opposite comparison"]),
     "an average that branches": (
         lambda: run(averages={"a": lambda s, h, g, ops: 1.0 if g > 0 else 0.0}),
         ["cannot branch"],

@@ -94,6 +94,12 @@ def test_a_zero_next_to_an_open_end_is_not_allowed():
     assert on_the_unit_range(near, open_high=True).verdict is False
 
 
+def test_a_root_of_zero_at_an_end_is_a_value_and_not_a_failure():
+    # balls cannot tell (4/7 − w/7) at 4 or 2 − w² at √2 from a tiny negative number
+    assert prove_positive(1 + sqrt((4 - w) / 7), -ONE, 4 * ONE).verdict is True
+    assert prove_positive(1 + sqrt(2 - w**2) * exp(w), -ONE, sqrt(2)).verdict is True
+
+
 def test_positivity_on_the_whole_line_is_proved_for_polynomials():
     assert prove_positive(w**4 - w + 1, -sympy.oo, sympy.oo).verdict is True
     assert prove_positive(w**4 - w, -sympy.oo, sympy.oo).verdict is False

@@ -14,7 +14,7 @@ from aimctheory.device import Device
 from aimctheory.notation import NONNEGATIVE, Parameter, positive, w
 from aimctheory.response import Response
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=40)
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 BENT = [linear, power, exponential, soft_bounds]
 
 
@@ -66,7 +66,7 @@ def test_mean_asymmetry_ratio_and_product_follow_from_the_pair(response):
 
 @pytest.mark.parametrize("response", BENT, ids=lambda r: r.id)
 def test_the_slope_of_the_penalty_is_the_ratio(response):
-    @settings(PROPERTY, max_examples=8)
+    @settings(PROPERTY, max_examples=5)
     @given(cells(response))
     def holds(drawn):
         cell, weight = drawn

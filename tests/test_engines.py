@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import sympy
 
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
 from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
 from aimctheory.laws import gaussian, rademacher, two_point, two_point_frozen, uniform
+from aimctheory.notation import REALS, Parameter
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.objectives.softmax import softmax
 from aimctheory.simulate import simulate
@@ -221,6 +224,30 @@ def test_the_same_seed_gives_the_same_run_whatever_it_is_wrapped_in(linear_run):
     run, first = linear_run
     assert differing(run(rng=np.random.SeedSequence(9)), first) == []
     assert differing(run(rng=np.random.default_rng(9)), first) == []
+
+
+# -- corners of arithmetic ------------------------------------------------------------------------
+
+
+def zero_over_zero(state, hyper, gradient, ops):
+    """Divisions of scalars by zero, which Python would refuse and a kernel must not."""
+    rate = ops.where(ops.k > 0, hyper.learning_rate / ops.k, 0.0)
+    return {"W": state.W - rate * gradient, "B": hyper.nothing / hyper.nothing}
+
+
+ZERO = Parameter("nothing", sympy.Symbol("z"), REALS, (0, 1), "a number that is zero")
+DIVIDING = replace(
+    digital_sgd, id="dividing", buffers={"W": 0.0, "B": 0.0}, step=zero_over_zero,
+    hyper=(*digital_sgd.hyper, ZERO),
+)  # fmt: skip
+
+
+def test_scalars_divide_by_zero_alike_in_both_engines():
+    given = {"hyper": {"learning_rate": 0.1, "nothing": 0.0}, "noise": gaussian(0.5), "rng": 1}
+    with uncompiled():
+        runs = both(DIVIDING, None, BOWL, steps=9, averages=AVERAGES, **given)
+    assert differing(*runs) == []
+    assert runs[0].outcomes.broke.tolist() == [1]
 
 
 # -- where coordinates are coupled ----------------------------------------------------------------

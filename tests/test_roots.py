@@ -14,7 +14,7 @@ from aimctheory.balls import at, enclosure
 from aimctheory.notation import w
 from aimctheory.roots import Root, extremes, has_real_powers, zeros
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=40)
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 ONE = sympy.Integer(1)
 
 

@@ -138,7 +138,8 @@ def test_an_unknown_per_lists_the_choices():
 
 def test_a_trace_knows_its_streams():
     ops = recording_ops((), ("read", "write"))
-    assert record(lambda w: w + ops.noise("read", per="row"), W).streams() == {"read": "row"}
+    drawn = record(lambda w: w + ops.noise("read", per="row"), W).result["value"].args[1]
+    assert drawn.label == ("read", "row")
 
 
 # -- what a step cannot do ------------------------------------------------------------------------
@@ -150,6 +151,8 @@ MISUSES = {
     "and": (lambda w: w and 1.0, "cannot branch"),
     "chain": (lambda w: 0.0 < w < 1.0, "cannot branch"),
     "power": (lambda w: w**2, r"no \*\* operator; write the product out, or use ops.sqrt"),
+    "whole": (lambda w: w // 2, "no // operator; use %"),
+    "not": (lambda w: ~(w > 0), "no ~ operator; write the opposite comparison"),
     "math": (math.exp, "no number yet; use ops.exp, ops.log, ops.sqrt, ops.sign or abs"),
     "float": (float, "no number yet"),
     "sum": (sum, "written for one element; it cannot iterate"),

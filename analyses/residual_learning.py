@@ -1,0 +1,206 @@
+"""Residual Learning: exact as α → 0 where the fast array P is centred, and wrong where it is not.
+
+(a) The bias of the weight W + γP against the learning rate.  (b) The bias against a shift c of the
+cells at one small rate, with its limit for α → 0, beside Analog SGD on the same cells.  (c) The mean
+square of the gradient.  The bias is measured as the mean of the noisy gradient, E∇f = f″·bias with
+f″ = 1: the noise has mean 0, and the update's own feedback cancels most of its fluctuation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from aimctheory import exact
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.algorithms.residual_learning import residual_learning
+from aimctheory.catalogue import linear
+from aimctheory.figures import Study, line, new_figure, points
+from aimctheory.laws import gaussian
+from aimctheory.notation import Source
+from aimctheory.objectives.quadratic import quadratic
+from aimctheory.simulate import simulate
+from aimctheory.statistics import replicate_mean
+
+W_STAR, SIGMA, MIXING, SHIFT, SEED = 0.5, 0.5, 0.4, -0.3, 0
+BOWL, NOISE = quadratic(minimiser=W_STAR), gaussian(SIGMA)
+RATES = 0.2 * 0.5 ** np.arange(7)
+SMALL = 0.0125
+PLACES = {"no shift": (0.0, 0.0), "W shifted": (0.0, SHIFT), "P shifted": (SHIFT, 0.0)}
+
+
+def _slope(state: Any, hyper: Any, ops: Any) -> Any:
+    return state.W + hyper.mixing * state.P - W_STAR
+
+
+AVERAGES = {"gradient": lambda state, hyper, gradient, ops: gradient}
+RESIDUAL = {
+    **AVERAGES,
+    "square": lambda state, hyper, gradient, ops: _slope(state, hyper, ops) * _slope(state, hyper, ops),
+}
+ANALOG = {
+    **AVERAGES,
+    "square": lambda state, hyper, gradient, ops: (state.W - W_STAR) * (state.W - W_STAR),
+}
+
+
+def hyper_of(rates: Any) -> dict[str, Any]:
+    """Rates of the fast and the slow array, with β = αγ^1.5/4."""
+    return {"learning_rate": rates, "transfer_rate": rates * MIXING**1.5 / 4, "mixing": MIXING}
+
+
+def measure(rates: Any, c_P: Any, c_W: Any, scale: Any) -> dict[str, Any]:
+    """Mean gradient and mean square of both algorithms, one entry for each (α, c_P, c_W)."""
+    each, steps = scale.pick(12, 96, 600), scale.pick(12_000, 60_000, 120_000)
+    alpha, P, W = (np.repeat(number, each)[:, None] for number in (rates, c_P, c_W))
+    common: dict[str, Any] = {"noise": NOISE, "steps": steps, "replicates": alpha.size, "rng": SEED}
+    cells = {"P": linear(tau=1, c=P), "W": linear(tau=1, c=W)}
+    runs = {
+        "residual": simulate(
+            residual_learning, cells, BOWL, hyper=hyper_of(alpha), start={"W": W_STAR},
+            averages=RESIDUAL, **common,
+        ),
+        "analog": simulate(
+            analog_sgd, cells["W"], BOWL, hyper={"learning_rate": alpha}, averages=ANALOG, **common
+        ),
+    }  # fmt: skip
+    found = {}
+    for name, run in runs.items():
+        for average in AVERAGES | RESIDUAL:
+            samples = run.samples(average, after=steps // 3).reshape(-1, each).T
+            estimate = replicate_mean(samples)
+            found[f"{name} {average}"] = np.array([estimate.value, estimate.half_width])
+    return found
+
+
+def compute(scale: Any) -> dict[str, Any]:
+    rates = RATES[:: scale.pick(3, 1, 1)]
+    shifts = np.linspace(-0.4, 0.6, scale.pick(4, 11, 21))
+    small, zero = np.full(shifts.size, SMALL), np.zeros(shifts.size)
+    rows = [(rates, *(np.full(rates.size, c) for c in pair)) for pair in PLACES.values()]
+    rows += [(small, shifts, shifts), (small, zero, shifts)]
+    names = [*PLACES, "both along c", "W along c"]
+    found = measure(*(np.concatenate(column) for column in zip(*rows, strict=True)), scale)
+    ends = np.cumsum([row[0].size for row in rows])[:-1]
+    data: dict[str, Any] = {
+        "rate": rates, "shift": shifts, "small rate": SMALL, "fixed shift": SHIFT, "seed": SEED,
+        "crossover": exact.crossover(lambda c: linear(tau=1, c=c), BOWL, NOISE, 0.0, 0.5),
+    }  # fmt: skip
+    for key, values in found.items():
+        pieces = np.split(values, ends, axis=1)
+        data |= {f"{name} {key}": piece for name, piece in zip(names, pieces, strict=True)}
+    return data | theory(rates, shifts)
+
+
+def theory(rates: Any, shifts: Any) -> dict[str, Any]:
+    """The lines: mean field at these rates, its leading order, the limit α → 0, Analog SGD's root."""
+    fine, c = np.geomspace(rates.min(), rates.max(), 25), np.linspace(shifts[0], shifts[-1], 51)
+    lines: dict[str, Any] = {"fine rate": fine, "fine shift": c}
+    along = {
+        **{name: (fine, *pair) for name, pair in PLACES.items()},
+        "both along c": (SMALL, c, c),
+        "W along c": (SMALL, 0.0, c),
+    }
+    for name, (rate, c_P, c_W) in along.items():
+        cells = {"P": linear(tau=1, c=c_P), "W": linear(tau=1, c=c_W)}
+        state = exact.residual_mean_field(residual_learning, cells, BOWL, NOISE, hyper_of(rate))
+        lines[f"{name} mean field"] = state.gradient
+        lines[f"{name} mean square"] = state.mean_square_gradient
+    leading = exact.zero_shifted_law(linear(tau=1), BOWL, NOISE, hyper_of(fine))
+    sgd = exact.first_order(linear(tau=1), BOWL, NOISE, fine)
+    return lines | {
+        "leading order": leading.gradient,
+        "limit": exact.shifted_limit(linear(tau=1, c=SHIFT), NOISE),
+        "limit along c": exact.shifted_limit(linear(tau=1, c=c), NOISE),
+        "root": exact.drift_root(analog_sgd, linear(tau=1), BOWL, NOISE) - W_STAR,
+        "root square": sgd.variance + (sgd.mean - W_STAR) ** 2,
+        "root along c": exact.drift_root(analog_sgd, linear(tau=1, c=c), BOWL, NOISE) - W_STAR,
+    }
+
+
+LOOKS = {
+    "no shift": (0, "Residual Learning (RL), all cells centred"),
+    "W shifted": (1, "RL, only W shifted (c = {c} in a and c)"),
+    "P shifted": (2, "RL, only P shifted (c = {c} in a and c)"),
+    "both along c": (4, "RL, P and W shifted"),
+    "W along c": (1, ""),
+}
+
+
+def draw(data: dict[str, Any]) -> Any:
+    figure, (bias, shift, square) = new_figure(1, 3, height=3.6)
+    keys: dict[str, Any] = {}
+
+    def both(ax: Any, look: tuple[int, str], x: Any, found: Any, fine: Any, curve: Any) -> None:
+        """Measured points and the line of the theory, with one entry in the legend."""
+        (theory,) = ax.plot(fine, np.abs(curve) + 0 * fine, **line(look[0]))
+        measured = ax.errorbar(x, np.abs(found[0]), yerr=found[1], **points(look[0]))
+        keys.setdefault(look[1] or "unnamed", (theory, measured))
+
+    fine, c = data["fine rate"], data["fine shift"]
+    for name, (i, label) in LOOKS.items():
+        look = i, label.format(c=f"{data['fixed shift']:g}".replace("-", "−"))
+        found, curve = data[f"{name} residual gradient"], data[f"{name} mean field"]
+        if name.endswith("along c"):
+            both(shift, look, data["shift"], found, c, curve)
+        else:
+            both(bias, look, data["rate"], found, fine, curve)
+            squares = data[f"{name} residual square"], fine, data[f"{name} mean square"]
+            both(square, look, data["rate"], *squares)
+    sgd = 3, "Analog SGD on the cell of W"
+    both(bias, sgd, data["rate"], data["no shift analog gradient"], fine, data["root"])
+    both(square, sgd, data["rate"], data["no shift analog square"], fine, data["root square"])
+    both(shift, sgd, data["shift"], data["both along c analog gradient"], c, data["root along c"])
+    keys.pop("unnamed")
+    (leading,) = bias.plot(fine, np.abs(data["leading order"]), **line(5))
+    (limit,) = shift.plot(c, np.abs(data["limit along c"]), **line(6))
+    bias.axhline(np.abs(data["limit"]), **line(6))
+    keys |= {"leading order of RL, ∝ √α": leading, "limit of RL for α → 0, P shifted": limit}
+    _mark_crossover(shift, float(data["crossover"]))
+    for ax in (bias, square):
+        ax.set(xscale="log", yscale="log", xlabel="learning rate α (dimensionless)")
+    bias.set(title="(a) bias", ylabel="|E[W + γP] − w*| (units of τ)")
+    shift.set(title=f"(b) bias at α = {data['small rate']:g}", xlabel="shift c of the cells (units of τ)")
+    square.set(title="(c) mean square", ylabel="E[∇f(W + γP)²] (units of τ²)")
+    figure.legend(keys.values(), keys.keys(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def _mark_crossover(ax: Any, c: float) -> None:
+    ax.axvline(c, color="0.4", linewidth=0.8)
+    ax.set_ylim(0, 0.36)
+    for text, side in (("RL better ", "right"), (" SGD better", "left")):
+        ax.text(c, 0.335, text, ha=side, fontsize=7)
+
+
+def summary(data: dict[str, Any]) -> dict[str, Any]:
+    rate = np.log(data["rate"])
+    bias, square = (data[f"no shift residual {key}"][0] for key in ("gradient", "square"))
+    return {
+        "slope of log bias against log α, all cells centred": np.polyfit(rate, np.log(-bias), 1)[0],
+        "slope of log mean square gradient": np.polyfit(rate, np.log(square), 1)[0],
+        "bias at the smallest α, all cells centred": (bias[-1], "τ"),
+        "bias at the smallest α, only W shifted": (data["W shifted residual gradient"][0, -1], "τ"),
+        "bias at the smallest α, only P shifted": (data["P shifted residual gradient"][0, -1], "τ"),
+        "its limit for α → 0": (data["limit"], "τ"),
+        "bias of Analog SGD at the smallest α": (data["no shift analog gradient"][0, -1], "τ"),
+        "shift beyond which Analog SGD is the better one": (data["crossover"], "τ"),
+        "chance that an interval misses": 1e-6,
+    }
+
+
+study = Study(
+    "residual-learning",
+    "Residual Learning: exact if its fast array is centred",
+    (Source("RF25", "Corollary 1 and the remark after it, p. 8"),),
+    (
+        "rf25-corollary-1",
+        "rf25-corollary-1-gradient",
+        "rf25-shifted-limit",
+        "rf25-shifted-crossover",
+    ),
+    compute,
+    draw,
+    summary,
+)
