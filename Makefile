@@ -47,7 +47,7 @@ environment:
 	if [ "$$lock" != "$$(cat .venv/.installed-lock 2>/dev/null)" ]; then \
 	  echo "installing the locked packages into .venv (a minute or so, once)"; \
 	  rm -f .venv/.installed-*; \
-	  $(PIP) install --require-hashes --only-binary :all: -r requirements.lock || exit 2; \
+	  $(PIP) install --no-compile --require-hashes --only-binary :all: -r requirements.lock || exit 2; \
 	  echo "$$lock" > .venv/.installed-lock; \
 	fi
 	@project="$$(cksum < pyproject.toml) in $(CURDIR)"; \

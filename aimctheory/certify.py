@@ -19,6 +19,7 @@ import sympy
 from flint import acb, arb, ctx
 
 from aimctheory.balls import PRECISION, at, enclosure
+from aimctheory.closed_form import gathered, has_heavy_powers
 from aimctheory.notation import w
 from aimctheory.roots import (
     Root,
@@ -103,7 +104,7 @@ def _samples(low: sympy.Expr, high: sympy.Expr, ends: list[sympy.Expr]) -> Itera
 
 def _bases(formula: sympy.Expr) -> Iterator[sympy.Expr]:
     """The factors of a formula that have to stay away from zero, without their exponents."""
-    for factor in sympy.Mul.make_args(sympy.together(formula)):
+    for factor in sympy.Mul.make_args(gathered(formula)):
         base, exponent = factor.as_base_exp()
         if base is sympy.E and not exponent.is_polynomial(w):
             yield factor
@@ -134,13 +135,22 @@ def symmetric_points(device: Device) -> tuple[Root, ...]:
 @functools.lru_cache(maxsize=256)
 def _symmetric_points(fixed: Response, hints: tuple[sympy.Expr, ...]) -> tuple[Root, ...]:
     low, high = fixed.dynamic_range
-    gap = fixed.down - fixed.up
-    if sympy.expand(gap) == 0:
+    if is_symmetric_everywhere(fixed):
         return ()
     middle = [(low + high) / 2] if low.is_finite and high.is_finite else []
-    found = zeros(gap, low, high, [*hints, *middle, sympy.S.Zero])
-    undecided = any(root.multiplicity is None for root in found)
-    return () if undecided and sympy.simplify(gap) == 0 else found
+    return zeros(fixed.down - fixed.up, low, high, [*hints, *middle, sympy.S.Zero])
+
+
+@functools.lru_cache(maxsize=256)
+def is_symmetric_everywhere(fixed: Response) -> bool:
+    """Whether q₋ = q₊ is proved for every weight."""
+    gap = fixed.down - fixed.up
+    if sympy.expand(gap) == 0:
+        return True
+    with ctx.workprec(PRECISION):
+        somewhere = at(gap, sympy.Rational(3, 17) + sum(bounded(*fixed.dynamic_range)) / 2)
+    open_case = somewhere.contains(0) and not has_heavy_powers(gap)
+    return bool(open_case) and sympy.simplify(gap) == 0
 
 
 def definition_1(device: Device) -> tuple[Condition, ...]:
@@ -197,7 +207,7 @@ def _saturates(name: str, q: sympy.Expr, end: sympy.Expr) -> Condition:
 def _one_symmetric_point(device: Device) -> Condition:
     name = "exactly one symmetric point"
     points = device.symmetric_points()
-    if not points and sympy.simplify(device.fixed.asymmetry) == 0:
+    if is_symmetric_everywhere(device.fixed):
         return Condition(name, False, "q_up = q_down everywhere")
     settled = all(point.multiplicity is not None for point in points)
     verdict = len(points) == 1 if settled else None
@@ -276,11 +286,10 @@ def penalty_values(device: Device, weight: ArrayLike) -> NDArray[np.float64]:
 
 def _centre(device: Device) -> Root:
     """The symmetric point; 0 where every weight is one."""
-    points = device.symmetric_points()
-    if not points and sympy.simplify(device.fixed.asymmetry) == 0:
+    if is_symmetric_everywhere(device.fixed):
         return Root(Fraction(0), Fraction(0), None)
     device.symmetric_point()  # raises unless there is exactly one
-    return points[0]
+    return device.symmetric_points()[0]
 
 
 def _closed_penalty(device: Device, centre: Root) -> sympy.Expr | None:

@@ -16,6 +16,17 @@ import sympy
 from aimctheory.notation import w
 
 
+def has_heavy_powers(formula: sympy.Expr) -> bool:
+    """Whether SymPy would factor huge integers to simplify a power: (3/7)**1.2345 for example."""
+    exponents = (power.exp for power in formula.atoms(sympy.Pow))
+    return any(exponent.is_Rational and exponent.q > 1000 for exponent in exponents)
+
+
+def gathered(formula: sympy.Expr) -> sympy.Expr:
+    """`formula` over one fraction bar, where that is cheap."""
+    return formula if has_heavy_powers(formula) else sympy.together(formula)
+
+
 def real_zeros(formula: sympy.Expr) -> Iterator[sympy.Expr]:
     """The real zeros in w that have a short closed form, factor by factor.
 

@@ -210,10 +210,12 @@ class Device:
 
         Raises ValueError unless there is exactly one, naming those found.
         """
+        from aimctheory.certify import is_symmetric_everywhere
+
         points = self.symmetric_points()
         if len(points) == 1 and points[0].multiplicity is not None:
             return points[0].value
-        if not points and sympy.expand(self.fixed.up - self.fixed.down) == 0:
+        if is_symmetric_everywhere(self.fixed):
             raise ValueError(
                 f"{self!r}: every weight is symmetric (q_up = q_down); "
                 "this needs a response with exactly one symmetric point"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from aimctheory.closed_form import integral_from_zero, real_zeros
+from aimctheory.closed_form import gathered, integral_from_zero, real_zeros
 from aimctheory.notation import POSITIVE, REALS, Parameter, Source, w
 from aimctheory.symbolic import lower
 from aimctheory.trace import Node, evaluate
@@ -265,7 +265,7 @@ def _tidy(expression: sympy.Expr, response: Response) -> sympy.Expr:
         forms.append(sympy.factor(expression))
         forms += [_centred(sympy.expand(_shifted(expression, c)), c) for c in _centre(response)]
     else:
-        forms.append(sympy.together(expression))
+        forms.append(gathered(expression))
     return min(forms, key=sympy.count_ops)
 
 
@@ -291,7 +291,7 @@ def _ratio(response: Response) -> sympy.Expr:
     """G/F in lowest terms, its denominator positive."""
     quotient = (response.down - response.up) / (response.down + response.up)
     if not quotient.is_rational_function(w):
-        return sympy.together(quotient)
+        return gathered(quotient)
     forms, numbers = [], _typical(response)
     for centre in (sympy.S.Zero, *_centre(response)):
         above, below = sympy.fraction(sympy.cancel(_shifted(quotient, centre)))
@@ -341,7 +341,8 @@ def _penalty(response: Response) -> sympy.Expr | None:
     if _gap(response) == 0:
         return sympy.S.Zero
     points = response.symmetric_points()
-    if len(points) != 1 or not response.ratio.is_rational_function(w):
+    rational = (response.up / response.down).is_rational_function(w)
+    if len(points) != 1 or not rational:
         return None
     numbers = _typical(response)
     shifted = response.ratio.subs(w, w + points[0])

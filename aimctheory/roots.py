@@ -20,6 +20,7 @@ import sympy
 from flint import arb, ctx, fmpq
 
 from aimctheory.balls import PRECISION, Ball, at, enclosure, hull, outward
+from aimctheory.closed_form import has_heavy_powers
 from aimctheory.notation import w
 
 Box = tuple[fmpq, fmpq]
@@ -232,11 +233,11 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
 def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     """Whether `formula` is proved to be zero at an exact point."""
     ball = at(formula, point)
-    if ball.is_finite() and not ball.contains(0):  # SymPy may take forever on powers of numbers
+    if ball.is_finite() and not ball.contains(0):
         return False
     value = formula.subs(w, point)
-    unknown = value.has(sympy.oo, sympy.zoo, sympy.nan)
-    return bool(value == 0) or (not unknown and sympy.simplify(value) == 0)
+    open_case = not value.has(sympy.oo, sympy.zoo, sympy.nan) and not has_heavy_powers(value)
+    return bool(value == 0) or (open_case and sympy.simplify(value) == 0)
 
 
 def is_undefined_at(formula: sympy.Expr, point: sympy.Expr) -> bool:

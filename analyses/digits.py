@@ -127,7 +127,7 @@ def predict(make: Any, taus: Any, scatter: Any) -> dict[str, Any]:
 
 def compute(scale: Any) -> dict[str, Any]:
     taus = np.array(scale.pick((1.0, 4.0), (1.0, 2.0, 4.0, 8.0), (0.8, 1.0, 1.5, 2.0, 4.0, 8.0)))
-    each, steps = scale.pick(2, 4, 16), scale.pick(300, 2000, 10_000)
+    each, steps = scale.pick(2, 4, 16), scale.pick(300, 1600, 10_000)
     tau = np.repeat(taus, each)[:, None]
     iterates, _ = train(digital_sgd, None, steps, 2 * each)
     scatter = (iterates - OPTIMUM)[:, ::2].reshape(-1, OPTIMUM.size)
@@ -163,7 +163,7 @@ def draw(data: dict[str, Any]) -> Any:
                 ax.plot(tau, unit * data[f"{name} {key} {what}"], **line(i), label=label)
             value, half = unit * data[f"digital {what}"]
             for i, found, label in (
-                (0, np.broadcast_to([value, half], (tau.size, 2)).T, "Digital SGD"),
+                (0, np.tile([value, half], tau.size), "Digital SGD"),
                 (1, unit * data[f"{name} analog {what}"], "Analog SGD"),
                 (2, unit * data[f"{name} residual {what}"], "Residual Learning"),
             ):

@@ -181,6 +181,9 @@ def test_the_symmetric_point_of_the_linear_response_is_c_tau_rounded_once(c):
 def test_equal_responses_have_no_point_to_isolate():
     assert ideal().symmetric_points() == ()
     assert device(exp(w) * (1 + w) + 1, exp(w) + w * exp(w) + 1, -2, 2).symmetric_points() == ()
+    hidden = device(2 + cosh(w) ** 2, 3 + sympy.sinh(w) ** 2)
+    with pytest.raises(ValueError, match="every weight is symmetric"):
+        hidden.symmetric_point()
 
 
 # ---- RF25, Definition 1 ----------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """A response with numbers: its functions against 50 digits, and what is refused."""
 
+import functools
 import re
+from collections.abc import Callable
 
 import mpmath
 import numpy as np
@@ -31,10 +33,14 @@ def cells(draw: st.DrawFn, response: Response) -> tuple[Device, float]:
 
 def fifty_digits(formula: sympy.Expr, cell: Device, weight: float) -> float:
     """`formula` at exactly the floats that the device holds."""
-    symbols = [p.symbol for p in cell.response.parameters]
-    evaluate = sympy.lambdify([w, *symbols], formula, "mpmath")
+    function = as_function(formula, tuple(p.symbol for p in cell.response.parameters))
     with mpmath.workdps(50):
-        return float(evaluate(*map(mpmath.mpf, [weight, *cell.numbers.values()])))
+        return float(function(*map(mpmath.mpf, [weight, *cell.numbers.values()])))
+
+
+@functools.cache
+def as_function(formula: sympy.Expr, symbols: tuple[sympy.Symbol, ...]) -> Callable[..., object]:
+    return sympy.lambdify([w, *symbols], formula, "mpmath")
 
 
 @pytest.mark.parametrize("response", BENT, ids=lambda r: r.id)

@@ -70,7 +70,7 @@ def options(algorithm, law, **changes):
         "noise": noises(algorithm, law),
         "start": start(algorithm),
     }
-    return given | {"steps": 11, "replicates": 4, "rng": 7, "record_every": 3} | changes
+    return given | {"steps": 9, "replicates": 5, "rng": 7, "record_every": 3} | changes
 
 
 # -- the printed text, read as Python: all combinations -------------------------------------------
@@ -180,11 +180,11 @@ def test_the_length_of_a_call_changes_no_bit(linear_run, monkeypatch, window):
 
 
 @pytest.mark.parametrize("engine", ["kernel", "reference"])
-@pytest.mark.parametrize("every", [1, 7, 64, 599, 10**6])
+@pytest.mark.parametrize("every", [7, 64, 599, 10**6])
 def test_how_often_is_recorded_changes_no_trajectory(linear_run, every, engine):
     run, _ = linear_run
-    often = run(record_every=1, engine=engine, averages=None, replicates=5)
-    rarely = run(record_every=every, engine=engine, averages=None, replicates=5)
+    often = run(record_every=1, engine=engine, replicates=5)
+    rarely = run(record_every=every, engine=engine, replicates=5)
     assert rarely.steps.tolist() == sorted({*range(0, 600, every), 600})
     assert (rarely.states["W"] == often.states["W"][:, rarely.steps]).all()
 

@@ -105,6 +105,15 @@ def test_the_derivatives_of_the_effective_update_are_exact():
     assert np.allclose([T.value, T.first, T.second], expected, rtol=1e-13)
 
 
+def test_the_jacobian_of_a_coupled_update_is_its_derivative():
+    H, minimiser, sigma = coupled_problem()
+    bowl, x = quadratic(H, minimiser), np.linspace(-0.6, 0.7, 5)
+    T = exact.effective_update(analog_sgd, linear(tau=1, c=0.3), bowl, gaussian(sigma))
+    reach = 1e-5 * np.eye(5)
+    differences = ((T(x + reach) - T(x - reach)) / 2e-5).T
+    assert np.max(np.abs(T.jacobian(x) - differences)) < 1e-8
+
+
 def test_digital_sgd_feels_no_device():
     T = exact.effective_update(digital_sgd, power(tau=1, gamma=2), quadratic(2.0, 0.3), gaussian(1))
     assert T(0.9) == pytest.approx(1.2, abs=1e-15)
@@ -302,6 +311,9 @@ def test_a_root_at_saturation_is_no_root():
             ValueError, match=r"no stable zero inside \(-1, 1\); the cell saturates"
         ):
             exact.drift_root(analog_sgd, linear(tau=1), quadratic(1.0, 1.5), law)
+    lopsided = two_point_frozen(0.1, 0.41)  # E|g + ξ| + g is rounding, not a pull inwards
+    with pytest.raises(ValueError, match="the cell saturates"):
+        exact.drift_root(analog_sgd, power(tau=1, gamma=4), quadratic(1.0, 2.0), lopsided)
     H, minimiser, _ = coupled_problem()
     with pytest.raises(ValueError, match=r"at saturation in coordinates \[3, 4\]"):
         exact.drift_root(analog_sgd, linear(tau=1), quadratic(H, 3 * minimiser), gaussian(0.01))

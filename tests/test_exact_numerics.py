@@ -9,10 +9,12 @@ import sympy
 
 from aimctheory.exact.coupled import rest_point
 from aimctheory.exact.jets import Jet, as_jet, jet_ops, variable
-from aimctheory.exact.reading import mean_abs_jet, responses_jet
+from aimctheory.exact.reading import hessian, mean_abs_jet, responses_jet
 from aimctheory.exact.roots import bracketed, only_zero
 from aimctheory.laws import gaussian, two_point, uniform
 from aimctheory.notation import g, real, w
+from aimctheory.objectives.quadratic import quadratic
+from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 
 X = real("x")
@@ -46,6 +48,20 @@ def test_the_jet_of_a_response_is_that_of_its_formula(exponent):
     ):
         expected = [float(sympy.diff(formula, w, n).subs(w, 0.3)) for n in range(3)]
         assert [jet.value, jet.first, jet.second] == pytest.approx(expected, rel=1e-14)
+
+
+def test_a_missing_hessian_is_found_from_the_gradient():
+    H = np.array([[2.0, -0.3], [-0.3, 0.5]])
+    bowl = quadratic(H, 0.4)
+    bare = Objective(
+        id="bare",
+        title="",
+        shape=(1, 2),
+        gradient=bowl.gradient,
+        value=bowl.value,
+        elementwise=False,
+    )
+    assert hessian(bare, np.array([0.3, -0.6])) == pytest.approx(H, abs=1e-9)
 
 
 def test_an_exponent_may_be_an_array():

@@ -145,6 +145,14 @@ def test_an_integral_with_symbols_keeps_every_term():
         assert sympy.simplify(sympy.diff(integral, w) - formula) == 0
 
 
+def test_numbers_with_many_digits_are_not_factored():
+    # together() of this pair factors 50-digit integers for minutes
+    values = dict(zip(power.parameters, (0.7391847562091837, 1.2345678901234567), strict=True))
+    fixed = power.substituted({p.symbol: Rational(repr(v)) for p, v in values.items()})
+    assert fixed.penalty() is None
+    assert fixed.ratio.subs(w, 0) == 0
+
+
 def test_zeros_behind_a_fraction_bar_are_no_zeros():
     assert list(real_zeros((1 - w) / (2 - w))) == [1]
 

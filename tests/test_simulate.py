@@ -123,13 +123,13 @@ def literal_exits(steps, replicates, rate=0.6, sigma=0.8):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("every", [1, 17, 300])
+@pytest.mark.parametrize("every", [1, 17, 140])
 def test_leaving_the_range_is_flagged_at_the_very_step(engine, every):
     restless = run(
         device=linear(tau=1), objective=quadratic(0.3, 0.9), hyper={"learning_rate": 0.6},
-        noise=gaussian(0.8), steps=300, replicates=20, record_every=every, engine=engine,
+        noise=gaussian(0.8), steps=140, replicates=15, record_every=every, engine=engine,
     )  # fmt: skip
-    expected = literal_exits(300, 20)
+    expected = literal_exits(140, 15)
     assert restless.outcomes.left.tolist() == expected.tolist()
     assert len(set(expected)) > 5
     assert np.isfinite(restless.readout).all()

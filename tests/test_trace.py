@@ -257,13 +257,13 @@ def agree(a, b):
     return (a is None and b is None) or same(a, b)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(trees())
 def test_the_text_of_a_tree_evaluates_to_the_tree(tree):
     assert agree(outcome(lambda: eval(text(tree), SCOPE)), outcome(lambda: value_of(tree)))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(trees(), min_size=1, max_size=3))
 def test_the_lines_of_a_trace_evaluate_to_the_tree(parts):
     # every tree is used twice, so that its parts get lines of their own

@@ -1,7 +1,4 @@
-"""Residual Learning on a fast array whose symmetric point is not 0: how far it stops from w*.
-
-For α → 0, ∇f(W̄) settles at the root of g = c E|g + ξ|, whatever τ, w*, γ and the slow array are.
-"""
+"""Residual Learning on a shifted fast array: ∇f settles at g = c E|g + ξ| for any τ, w* and γ."""
 
 import mpmath
 import numpy as np
@@ -34,8 +31,7 @@ def gradients(alpha, steps, runs, c_P, c_W, tau, w_star, gamma, sigma):
         residual_learning, {"P": linear(tau=tau, c=c_P), "W": linear(tau=tau, c=c_W)},
         quadratic(1.0, w_star), noise=gaussian(sigma), start={"W": w_star}, steps=steps, rng=1,
         hyper={"learning_rate": alpha, "transfer_rate": beta, "mixing": gamma},
-        replicates=sigma.size, averages={"gradient": lambda state, hyper, g, ops: g},
-    )  # fmt: skip
+        replicates=sigma.size, averages={"gradient": lambda state, hyper, g, ops: g})  # fmt: skip
     return run.samples("gradient", after=steps // 3).reshape(-1, runs).T
 
 

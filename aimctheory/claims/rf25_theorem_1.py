@@ -41,7 +41,7 @@ def G(c, w):  # RF25 p. 4 (4)
 
 def minimiser(c, Sigma, penalty=lambda c, w: G(c, w) / F(c, w)):  # of f_Σ, RF25 p. 6 (7)
     low, high = c.center + 0 * c.w_star, c.w_star
-    for _ in range(80):  # bisection of ∇f + Σ R_c' between w⋄ and w*
+    for _ in range(55):  # bisection of ∇f + Σ R_c' between w⋄ and w*
         w = (low + high) / 2
         beyond = (c.h * (w - c.w_star) + Sigma * penalty(c, w)) * (c.w_star - c.center) > 0
         low, high = np.where(beyond, low, w), np.where(beyond, w, high)

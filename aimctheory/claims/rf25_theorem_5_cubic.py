@@ -37,12 +37,12 @@ HALF_GAUSSIAN = GAUSSIAN.absolute_moment.subs(sigma, sympy.sqrt(2) * sigma)
 ATOM = Law(replace(GAUSSIAN, absolute_moment=(abs(g) + HALF_GAUSSIAN) / 2), {"sigma": 0.7})
 
 
-def R_is_odd(c):  # R(w⋄ + x) = −R(w⋄ − x), for R of RF25 p. 6
+def R_is_odd(c):  # R(w⋄ + x) = −R(w⋄ − x), with R of RF25 p. 6
     x = np.linspace(0.0, 0.5, 11)
     return abs(ratio(c, c.center + x) + ratio(c, c.center - x)) < 1e-12
 
 
-def moment_is_smooth(c):  # E|g + ξ| = Σ + O(g²), as in (56) but with the kink of |·| averaged out
+def moment_is_smooth(c):  # E|g + ξ| = Σ + O(g²), where RF25 p. 25 (56) has Σ + O(g)
     return abs(c.mean_abs(np.array([-1e-4, 1e-4])) - c.Sigma) < 1e-6
 
 
