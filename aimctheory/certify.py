@@ -294,7 +294,8 @@ def _centre(device: Device) -> Root:
 
 def _closed_penalty(device: Device, centre: Root) -> sympy.Expr | None:
     """The closed form, checked, or None."""
-    general = device.response.penalty()
+    declared = device.response.closed_penalty is not None
+    general = None if declared else device.response.penalty()
     special = None if general is None else general.subs(device.exact)
     for closed in (special, device.fixed.penalty()):
         if closed is None or closed.has(sympy.nan, sympy.zoo):
@@ -302,7 +303,7 @@ def _closed_penalty(device: Device, centre: Root) -> sympy.Expr | None:
         flaw = _flaw(closed, device.fixed, centre)
         if flaw is None:
             return closed
-        if flaw and device.response.closed_penalty is not None:
+        if flaw and declared:
             raise ValueError(f"{device!r}: closed_penalty {flaw}")
     return None
 

@@ -123,9 +123,7 @@ class Response:
         """The same response with some parameters fixed."""
         closed = self.closed_penalty
         if closed is not None:
-            closed = (closed() if callable(closed) else closed).subs(values)
-            # a Piecewise over the parameters has no branch left where no closed form is known
-            closed = None if closed.has(sympy.nan, sympy.zoo) else closed
+            closed = _branch(closed() if callable(closed) else closed, values)
         low, high = self.dynamic_range
         return Response(
             self.up.subs(values),
@@ -163,6 +161,19 @@ def _exact(formula: Any, name: str) -> sympy.Expr:
         )
     decimals = expression.atoms(sympy.Float)
     return expression.xreplace({x: sympy.Rational(repr(float(x))) for x in decimals})
+
+
+def _branch(formula: sympy.Expr, values: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr | None:
+    """A formula, piecewise in the parameters maybe, for these values; None where it has none."""
+    if not isinstance(formula, sympy.Piecewise):
+        return formula.subs(values)
+    for branch, condition in formula.args:
+        decided = condition.subs(values)
+        if decided == sympy.true:
+            return branch.subs(values)
+        if decided != sympy.false:
+            return formula.subs(values)
+    return None
 
 
 def _parameter(symbol: sympy.Symbol) -> Parameter:

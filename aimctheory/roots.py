@@ -163,25 +163,25 @@ def _distinct(roots: list[Root]) -> list[Root]:
     return kept
 
 
+@functools.lru_cache(maxsize=512)
+def derivative(formula: sympy.Expr, order: int) -> sympy.Expr:
+    """The derivative of `formula` in w."""
+    return formula if order == 0 else sympy.diff(derivative(formula, order - 1), w)
+
+
 class Curve:
-    """A formula on an interval with the enclosures of its derivatives, found as they are asked."""
+    """A formula on an interval with the enclosures of its derivatives."""
 
     def __init__(self, formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> None:
-        self.formulas = [formula]
+        self.formula = formula
         self.clip = has_real_powers(formula, low, high)
         self.low = -FAR if low == -sympy.oo else outward(low, down=True)
         self.high = FAR if high == sympy.oo else outward(high, down=False)
         self.ends = {self.low: low, self.high: high}
 
-    def derivative(self, order: int) -> sympy.Expr:
-        """The derivative of this order."""
-        while len(self.formulas) <= order:
-            self.formulas.append(sympy.diff(self.formulas[-1], w))
-        return self.formulas[order]
-
     def __call__(self, box: Ball, order: int = 0) -> arb:
         """The values of a derivative on `box`."""
-        return arb(enclosure(self.derivative(order), clip=self.clip)(box))
+        return arb(enclosure(derivative(self.formula, order), clip=self.clip)(box))
 
     def tight(self, box: arb) -> arb:
         """The values on `box`, by the mean-value form where that is narrower."""
@@ -214,7 +214,7 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
     it, Taylor's formula leaves no other zero in the box.
     """
     order = 0
-    while order <= 8 and vanishes_at(curve.derivative(order), point):
+    while order <= 8 and vanishes_at(derivative(curve.formula, order), point):
         order += 1
     if order in (0, 9):
         return None
@@ -347,7 +347,7 @@ def extremes(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> tuple[fl
     (0.0, 1.0)
     """
     with ctx.workprec(PRECISION):
-        slope, clip = sympy.diff(formula, w), has_real_powers(formula, low, high)
+        slope, clip = derivative(formula, 1), has_real_powers(formula, low, high)
         values = [at(formula, end, clip=clip) for end in (low, high)]
         if slope != 0:
             turning = _enclosed_zeros(slope, low, high, (low, high))

@@ -1,13 +1,13 @@
 """Handwritten digits: what the penalty costs on real data, beside its prediction from measured noise.
 
 Softmax regression on scikit-learn's digits.  The only noise is that of the mini-batches, and each
-replicate draws its own.  Predicted for Analog SGD is where its mean drift vanishes,
+replicate draws its own.  Predicted for Analog SGD is the point where its mean drift vanishes,
 
     ∇f(w) + E|∇f(w) + ξ| R(w) = 0,
 
-in two ways: with E|∇f + ξ| = Σ as measured at the digital optimum (the minimiser of f_Σ, RF25
-Theorem 1), and with Gaussian ξ of the size measured at w itself.  Around the point predicted the
-iterates are taken to scatter as those of Digital SGD do around w*, in proportion to the noise.
+in two ways: with E|∇f + ξ| = Σ as measured at the digital optimum w* (the minimiser of f_Σ, RF25
+Theorem 1), and with Gaussian ξ of the size measured at w itself.  Around that point the iterates
+are taken to scatter as those of Digital SGD do around w*, in proportion to the noise.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ from aimctheory.objectives.softmax import softmax_digits
 from aimctheory.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
-BATCH, RATE, TRANSFER, SEED, LEVEL = 10, 0.1, 0.005, 0, 0.05
-DIGITS = softmax_digits(batch=BATCH)
-OPTIMUM = DIGITS.minimiser.value
+BATCH, RATE, TRANSFER, MIXING, SEED, LEVEL = 10, 0.1, 0.005, 1.0, 0, 0.05
 CELLS = {
     "power, γ = 0.5": lambda tau: power(tau=tau, gamma=0.5),
     "linear": lambda tau: linear(tau=tau),
@@ -41,140 +39,154 @@ CELLS = {
 # ---- what is measured ------------------------------------------------------------------------
 
 
-def train(algorithm: Any, cells: Any, steps: int, replicates: int, **hyper: float) -> Any:
-    """A run from zero weights, its late records (R, records, D) and mean weights (R, D)."""
+def train(objective: Any, algorithm: Any, cells: Any, steps: int, replicates: int, **hyper: Any) -> Any:
+    """A run from zero weights: its late iterates (R, records, D) and their mean (R, D)."""
     late = 3 * steps // 5
     run = simulate(
-        algorithm, cells, DIGITS, hyper={"learning_rate": RATE, **hyper}, steps=steps,
-        replicates=replicates, rng=SEED, record_every=steps // 20,
+        algorithm, cells, objective, hyper={"learning_rate": RATE, **hyper}, steps=steps,
+        replicates=replicates, rng=SEED, record_every=steps // 50,
         averages={"weight": lambda state, hyper, gradient, ops: algorithm.readout(state, hyper, ops)},
     )  # fmt: skip
     return run.readout[:, run.steps > late], run.samples("weight", after=late)
 
 
-def scores(iterates: Any, groups: int = 1) -> dict[str, Any]:
-    """Mean excess loss and accuracy (value and half-width) over replicates, (2, groups)."""
-    found = {"loss": DIGITS.value(iterates) - DIGITS.minimum.value, "accuracy": DIGITS.accuracy(iterates)}
+def scores(objective: Any, iterates: Any, groups: int = 1) -> dict[str, Any]:
+    """Mean excess loss and accuracy over replicates, each a value and a half-width, (2, groups)."""
+    found = {
+        "loss": objective.value(iterates) - objective.minimum.value,
+        "accuracy": objective.accuracy(iterates),
+    }
     each = {name: values.mean(axis=1).reshape(groups, -1).T for name, values in found.items()}
     estimates = {name: replicate_mean(values, level=LEVEL) for name, values in each.items()}
     return {name: np.array([e.value, e.half_width]) for name, e in estimates.items()}
 
 
-def distance(means: Any, groups: int) -> Any:
-    """‖E W − w*‖ of each group of replicates, the scatter of the means taken off."""
-    offset = means.reshape(groups, -1, OPTIMUM.size) - OPTIMUM
-    square = offset.mean(axis=1) ** 2 - offset.var(axis=1, ddof=1) / offset.shape[1]
+def distance(offsets: Any, groups: int) -> Any:
+    """‖E w − w*‖ of each group of replicates, the scatter of their means taken off."""
+    each = offsets.reshape(groups, -1, offsets.shape[-1])
+    square = each.mean(axis=1) ** 2 - each.var(axis=1, ddof=1) / each.shape[1]
     return np.sqrt(np.maximum(square.sum(axis=1), 0.0))
 
 
 # ---- what is predicted -----------------------------------------------------------------------
 
 
-def spread(weight: Any) -> Any:
-    """The standard deviation of a mini-batch gradient at `weight`, from all single samples."""
-    single = DIGITS.gradient(
-        np.broadcast_to(weight, (DIGITS.samples, weight.size)), np.arange(DIGITS.samples)[:, None]
-    )
-    return single.std(axis=0) / np.sqrt(BATCH)
+def spread(objective: Any, weight: Any) -> Any:
+    """σ, the standard deviation of a mini-batch gradient at `weight`, from all single samples."""
+    every = np.arange(objective.samples)[:, None]
+    single = objective.gradient(np.broadcast_to(weight, (every.size, weight.size)), every)
+    return single.std(axis=0) / np.sqrt(objective.batch)
 
 
-def settle(cell: Any, mean_abs: Any, weight: Any) -> Any:
-    """The zero of ∇f(w) + mean_abs(∇f, w) R(w), by Newton steps with a Hessian kept for a while."""
+def settle(objective: Any, cell: Any, mean_abs: Any, weight: Any) -> Any:
+    """The zero of ∇f(w) + mean_abs(∇f, w) R(w), by Newton steps that keep a Hessian for a while."""
     low, high = cell.dynamic_range
     for count in range(200):
-        slope = DIGITS.gradient(weight[None])[0]
+        slope = objective.gradient(weight[None])[0]
         size = mean_abs(slope, weight)
         drift = slope + size * cell.ratio(weight)
         if np.abs(drift).max() < 1e-7:
             return weight
         if count % 10 == 0:
             bend = (cell.ratio(weight + 1e-6) - cell.ratio(weight - 1e-6)) / 2e-6
-            factor = cho_factor(DIGITS.hessian(weight) + np.diag(size * bend))
+            factor = cho_factor(objective.hessian(weight) + np.diag(size * bend))
         step = cho_solve(factor, drift)
         weight = np.clip(weight - step, 0.1 * weight + 0.9 * low, 0.1 * weight + 0.9 * high)
-    raise ValueError(f"the mean drift's zero on {cell!r} was not found in 200 steps; use a larger τ")
+    raise ValueError(f"the mean drift's zero on {cell!r} was not found in 200 steps; use a larger tau")
 
 
-def predict(make: Any, taus: Any, scatter: Any) -> dict[str, Any]:
-    """Loss, accuracy and distance from w* of Analog SGD for each τ, in both ways."""
-    Sigma, sigma = DIGITS.sampling_noise(OPTIMUM)
-    share = np.divide(Sigma, sigma, out=np.zeros_like(sigma), where=sigma > 0)
-    unit = np.sqrt(np.pi / 2)  # σ of a Gaussian with E|ξ| = 1
+def relative(part: Any, whole: Any) -> Any:
+    """part/whole, 1 where a weight has no noise (its pixel is blank in every image)."""
+    return np.divide(part, whole, out=np.ones_like(whole), where=whole > 0)
 
-    def constant(slope: Any, weight: Any) -> Any:
-        return Sigma
+
+def predict(objective: Any, make: Any, taus: Any, scatter: Any) -> dict[str, Any]:
+    """Loss, accuracy and ‖w − w*‖ of Analog SGD for each τ, from Σ at w* and from the noise at w."""
+    optimum = objective.minimiser.value
+    Sigma, sigma = objective.sampling_noise(optimum)
+    shape = relative(Sigma, sigma)  # 0.19 to 0.81 here, √(2/π) = 0.80 for a Gaussian
 
     def local(slope: Any, weight: Any) -> Any:
-        return gaussian(unit * share * spread(weight)).mean_abs(slope)
+        return gaussian(shape * spread(objective, weight) * np.sqrt(np.pi / 2)).mean_abs(slope)
 
-    found: dict[str, list[Any]] = {}
-    weight = {"constant": OPTIMUM, "local": OPTIMUM}
-    for tau in taus[::-1]:
-        for name, mean_abs in (("constant", constant), ("local", local)):
-            weight[name] = w = settle(make(tau), mean_abs, weight[name])
-            now = spread(w) if name == "local" else sigma
-            louder = np.divide(now, sigma, out=np.ones_like(sigma), where=sigma > 0)
-            iterates = w + scatter * louder
-            found.setdefault(f"{name} loss", []).append(DIGITS.value(iterates).mean())
-            found.setdefault(f"{name} accuracy", []).append(DIGITS.accuracy(iterates).mean())
-            found.setdefault(f"{name} distance", []).append(np.linalg.norm(w - OPTIMUM))
-    lines = {name: np.array(values[::-1]) for name, values in found.items()}
-    return lines | {f"{n} loss": lines[f"{n} loss"] - DIGITS.minimum.value for n in weight}
+    ways = {"constant": lambda slope, weight: Sigma, "local": local}
+    rows: dict[str, list[Any]] = {f"{w} {what}": [] for w in ways for what in WHATS}
+    for name, mean_abs in ways.items():
+        weight = optimum
+        for tau in taus[::-1]:
+            weight = settle(objective, make(tau), mean_abs, weight)
+            noise = sigma if name == "constant" else spread(objective, weight)
+            iterates = weight + scatter * relative(noise, sigma)
+            loss = objective.value(iterates).mean() - objective.minimum.value
+            found = loss, objective.accuracy(iterates).mean(), np.linalg.norm(weight - optimum)
+            for what, value in zip(WHATS, found, strict=True):
+                rows[f"{name} {what}"].append(value)
+    return {name: np.array(values[::-1]) for name, values in rows.items()}
+
+
+WHATS = ("loss", "accuracy", "distance")
 
 
 # ---- the study -------------------------------------------------------------------------------
 
 
 def compute(scale: Any) -> dict[str, Any]:
+    objective = softmax_digits(batch=BATCH)
     taus = np.array(scale.pick((1.0, 4.0), (1.0, 2.0, 4.0, 8.0), (0.8, 1.0, 1.5, 2.0, 4.0, 8.0)))
-    each, steps = scale.pick(2, 4, 16), scale.pick(300, 1600, 10_000)
-    tau = np.repeat(taus, each)[:, None]
-    iterates, _ = train(digital_sgd, None, steps, 2 * each)
-    scatter = (iterates - OPTIMUM)[:, ::2].reshape(-1, OPTIMUM.size)
+    each, steps = scale.pick(2, 5, 16), scale.pick(300, 1500, 10_000)
+    tau, optimum = np.repeat(taus, each)[:, None], objective.minimiser.value
+    iterates, _ = train(objective, digital_sgd, None, steps, 2 * each)
+    scatter = (iterates - optimum)[:, :: scale.pick(4, 4, 1)].reshape(-1, optimum.size)
+    noise = objective.sampling_noise(optimum)[1]
     data: dict[str, Any] = {
         "tau": taus, "cells": np.array(list(CELLS)), "seed": SEED, "batch": BATCH, "rate": RATE,
-        "level": LEVEL, "floor": RATE * np.sum(DIGITS.sampling_noise(OPTIMUM)[1] ** 2) / 4,
-        **{f"digital {key}": value for key, value in scores(iterates).items()},
+        "level": LEVEL, "largest weight": np.abs(optimum).max(),
+        "predicted floor": RATE * np.sum(noise**2) / 4,
+        **{f"digital {key}": value for key, value in scores(objective, iterates).items()},
     }  # fmt: skip
+    residual = {"transfer_rate": TRANSFER, "mixing": MIXING}
     for name, make in CELLS.items():
         runs = {
-            "analog": train(analog_sgd, make(tau), steps, tau.size),
-            "residual": train(
-                residual_learning, make(tau), 3 * steps // 2, tau.size, mixing=1.0,
-                transfer_rate=TRANSFER,
-            ),
+            "analog": train(objective, analog_sgd, make(tau), steps, tau.size),
+            "residual": train(objective, residual_learning, make(tau), 3 * steps // 2, tau.size, **residual),
         }  # fmt: skip
-        for key, (records, means) in runs.items():
-            measured = scores(records, taus.size) | {"distance": distance(means, taus.size)}
-            data |= {f"{name} {key} {what}": value for what, value in measured.items()}
-        data |= {f"{name} {key}": value for key, value in predict(make, taus, scatter).items()}
+        for key, (iterates, means) in runs.items():
+            found = scores(objective, iterates, taus.size)
+            found["distance"] = distance(means - optimum, taus.size)
+            data |= {f"{name} {key} {what}": value for what, value in found.items()}
+        lines = predict(objective, make, taus, scatter)
+        data |= {f"{name} {key}": value for key, value in lines.items()}
     return data
+
+
+CURVES = (
+    (1, "local", "Analog SGD, predicted from the noise where it settles"),
+    (5, "constant", "Analog SGD, predicted from Σ at the optimum (f_Σ)"),
+)
+RUNS = ((1, "analog", "Analog SGD"), (2, "residual", "Residual Learning"))
 
 
 def draw(data: dict[str, Any]) -> Any:
     figure, axes = new_figure(2, 3, height=2.5, sharex=True, sharey="row")
     tau = data["tau"]
+    digital = 2.2 * tau[-1]  # an ideal cell is the limit τ → ∞
     for column, name in enumerate(data["cells"]):
-        for ax, what, unit in zip(axes[:, column], ("loss", "accuracy"), (1, 100), strict=True):
-            for i, key, label in (
-                (1, "local", "Analog SGD predicted, noise measured where it settles"),
-                (4, "constant", "Analog SGD predicted, Σ measured at the optimum (f_Σ)"),
-            ):
+        for ax, what, unit in zip(axes[:, column], WHATS[:2], (1, 100), strict=True):
+            for i, key, label in CURVES:
                 ax.plot(tau, unit * data[f"{name} {key} {what}"], **line(i), label=label)
+            for i, key, label in RUNS:
+                value, half = unit * data[f"{name} {key} {what}"]
+                ax.errorbar(tau * 1.1 ** (i - 1), value, yerr=half, **points(i), label=label)
             value, half = unit * data[f"digital {what}"]
-            for i, found, label in (
-                (0, np.tile([value, half], tau.size), "Digital SGD"),
-                (1, unit * data[f"{name} analog {what}"], "Analog SGD"),
-                (2, unit * data[f"{name} residual {what}"], "Residual Learning"),
-            ):
-                place = tau * 1.06 ** (i - 1)
-                ax.errorbar(place, found[0], yerr=found[1], **points(i), label=label)
-        axes[0, column].set_title(f"({'abc'[column]}) {name}")
-        axes[0, column].set(xscale="log", yscale="log")
-        axes[1, column].set_xlabel("half-width τ of the range")
-        axes[1, column].set_xticks(tau, [f"{t:g}" for t in tau])
-        axes[1, column].minorticks_off()
-    axes[0, 0].set_ylabel("training loss above the minimum (nats)")
+            ax.errorbar([digital], value, yerr=half, **points(0), label="Digital SGD")
+            ax.axhline(value[0], color="0.5", linewidth=0.7)
+        top, bottom = axes[:, column]
+        top.set_title(f"({'abc'[column]}) {name}")
+        top.set(xscale="log", yscale="log")
+        bottom.set_xlabel("half-width τ (units of weight)")
+        bottom.set_xticks([*tau, digital], [*(f"{t:g}" for t in tau), "∞"])
+        bottom.minorticks_off()
+    axes[0, 0].set_ylabel("training loss − min f (nats)")
     axes[1, 0].set_ylabel("test accuracy (%)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
@@ -182,8 +194,27 @@ def draw(data: dict[str, Any]) -> Any:
 
 
 def summary(data: dict[str, Any]) -> dict[str, Any]:
-    cells, result = data["cells"], {}
-    return result
+    cells, tau = data["cells"], f"τ = {data['tau'][0]:g}"
+
+    def off(way: str, what: str) -> float:
+        """The largest relative difference between prediction and measurement."""
+        measured = [np.atleast_2d(data[f"{name} analog {what}"])[0] for name in cells]
+        predicted = [data[f"{name} {way} {what}"] for name in cells]
+        return 100 * float(np.max(np.abs(np.array(predicted) / np.array(measured) - 1)))
+
+    result: dict[str, Any] = {
+        "test accuracy of Digital SGD": (100 * data["digital accuracy"][0, 0], "%"),
+        "its loss above the minimum": (data["digital loss"][0, 0], "nats"),
+        "predicted, α Σσ²/4": (data["predicted floor"], "nats"),
+    }
+    for name in cells:
+        for key, title in (("analog", "Analog SGD"), ("residual", "Residual Learning")):
+            accuracy = 100 * data[f"{name} {key} accuracy"][0, 0]
+            result[f"test accuracy of {title}, {name}, {tau}"] = (accuracy, "%")
+    for what, title in (("distance", "distance E[w] − w*"), ("loss", "loss")):
+        for way, told in (("local", "noise where it settles"), ("constant", "Σ at the optimum")):
+            result[f"largest error of the predicted {title}, {told}"] = (off(way, what), "%")
+    return result | {"chance that an interval misses": data["level"]}
 
 
 study = Study(

@@ -28,7 +28,7 @@ def observe(cell, law, w_star, h):
     w_T = drift_root(analog_sgd, cell, quadratic(h, w_star), law)
     return Case(q_up=cell.q_up, q_down=cell.q_down, center=cell.symmetric_point(), w_star=w_star,
                 h=h, mean_abs=law.mean_abs, Sigma=law.mean_abs(0), sigma=law.sigma,
-                w_T=w_T, R=abs(cell.ratio(w_T)))
+                w_T=w_T, R=abs(cell.ratio(w_T)))  # fmt: skip
 
 
 def F(c, w):  # RF25 p. 4 (4)

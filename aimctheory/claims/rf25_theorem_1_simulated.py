@@ -32,7 +32,8 @@ def observe(cell, replicates, sigma=0.5, alpha=0.02, h=1.0, steps=4000):
     slope = replicate_mean(run.samples("gradient", after=steps // 4))
     return Case(q_up=cell.q_up, q_down=cell.q_down, center=cell.symmetric_point(), w_star=w_star,
                 h=h, Sigma=law.mean_abs(0), sigma=sigma, mean=w_star + slope.value / h,
-                half=slope.half_width / h, first=first_order(cell, f, law, alpha).shift)
+                half=slope.half_width / h,
+                first=first_order(cell, f, law, alpha).shift)  # fmt: skip
 
 
 claim = Claim(

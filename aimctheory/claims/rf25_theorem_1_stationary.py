@@ -39,7 +39,7 @@ def observe(cell, law, w_star, alpha):
     left = abs((twice - 2 * first) - (mean - first)) / 2  # O(α²): a third of it, and a reserve
     return Case(q_up=cell.q_up, q_down=cell.q_down, center=cell.symmetric_point(), w_star=w_star,
                 h=1.0, Sigma=law.mean_abs(0), sigma=law.sigma, R=abs(cell.ratio(mean)),
-                mean=mean, first=first, error=left + error + more)
+                mean=mean, first=first, error=left + error + more)  # fmt: skip
 
 
 claim = Claim(

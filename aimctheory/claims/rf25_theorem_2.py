@@ -12,24 +12,24 @@ from aimctheory.claims.rf25_theorem_5 import CELLS
 from aimctheory.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
-H, MIXED = np.array([1, 0.8, 0.6, 0.9, 0.7]), np.array([0.5, -0.4, 0.3, 0.6, -0.5])
+H, MIXED, ONE = np.array([[1, 0.8, 0.6, 0.9, 0.7], [0.5, -0.4, 0.3, 0.6, -0.5], [1] * 5])
 
 
 def instances(scale):
     n = {"replicates": scale.pick(16, 32, 256)}
-    for cell in (*CELLS, power(tau=1, gamma=0.5)):
-        yield {"cell": cell, "law": gaussian(0.3), "w_star": MIXED, "w_0": 0.0, **n}  # S_K rules
-        yield {"cell": cell, "law": gaussian(0.08), "w_star": 0 * H, "w_0": 0.9, **n}  # first term
-    yield {"cell": CELLS[0], "law": rademacher(0.3), "w_star": 0.6 + 0 * H, "w_0": 0.45, **n}
+    for cell in (*CELLS, power(tau=1, gamma=0.5)):  # where S_K rules, where the first term does
+        yield {"cell": cell, "law": gaussian(0.3), "w_star": MIXED, "w_0": 0 * ONE, **n}
+        yield {"cell": cell, "law": gaussian(0.08), "w_star": 0 * ONE, "w_0": 0.9 * ONE, **n}
+    yield {"cell": CELLS[0], "law": rademacher(0.3), "w_star": 0.6 * ONE, "w_0": 0.45 * ONE, **n}
 
 
 def observe(cell, law, w_star, w_0, replicates, K=2000):
     f = quadratic(H, w_star)
     given = {"q_up": cell.q_up, "q_down": cell.q_down, "range": np.array(cell.dynamic_range),
-             "L": H.max(), "sigma2": H.size * law.sigma**2, "gap": f.value(w_0 + 0 * H), "K": K}
-    alpha = learning_rate(Case(**given))
-    W = simulate(analog_sgd, cell, f, hyper={"learning_rate": alpha}, noise=law, start={"W": w_0},
-                 steps=K, record_every=1, replicates=replicates, rng=2).states["W"]
+             "L": H.max(), "sigma2": 5 * law.sigma**2, "gap": f.value(w_0), "K": K}  # fmt: skip
+    rate = {"learning_rate": learning_rate(Case(**given))}
+    W = simulate(analog_sgd, cell, f, hyper=rate, noise=law, start={"W": w_0}, steps=K, rng=2,
+                 record_every=1, replicates=replicates).states["W"]  # fmt: skip
     both = replicate_mean(np.transpose(averages(Case(W=W, w_star=w_star, **given))))
     return Case(mean=both.value, half=both.half_width, Q=cell.saturation_product(W).min(), **given)
 

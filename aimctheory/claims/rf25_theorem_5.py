@@ -28,9 +28,10 @@ def observe(cell, law, distance, h=1.0, bend=0.0):
     center = cell.symmetric_point()
     f = replace(quadratic(h, center + distance), gradient=lambda w, p, ops: (
         p.curvature * (w - p.minimiser) * (1 + bend * (w - p.minimiser))))  # fmt: skip
-    return Case(q_up=cell.q_up, q_down=cell.q_down, center=center, w_star=center + distance,
-                d=abs(distance), h=h, bend=bend, Sigma=law.mean_abs(0), sigma=law.sigma,
-                mean_abs=law.mean_abs, T=effective_update(analog_sgd, cell, f, law).__call__)
+    T = effective_update(analog_sgd, cell, f, law).__call__
+    return Case(q_up=cell.q_up, q_down=cell.q_down, center=center, w_star=center + distance, T=T,
+                d=abs(distance), h=h, bend=bend, mean_abs=law.mean_abs, Sigma=law.mean_abs(0),
+                sigma=law.sigma)  # fmt: skip
 
 
 def ratio(c, w):  # R = G/F, RF25 p. 6; F and G, p. 4 (4)

@@ -30,11 +30,11 @@ def observe(cell, h, w_star, w_0, rate=0.5, K=200):
     """The noise-free runs at learning rate `rate`/(L F_max), L = max h."""
     given = {"q_up": cell.q_up, "q_down": cell.q_down, "range": np.array(cell.dynamic_range)}
     f, L = quadratic(h, w_star), h.max(axis=1, keepdims=True)
-    run = simulate(analog_sgd, cell, f, hyper={"learning_rate": rate / (L * F_max(Case(**given)))},
-                   start={"W": w_0}, steps=K, record_every=1, replicates=len(h), engine="reference")
-    W = run.states["W"]
+    alpha = rate / (L * F_max(Case(**given)))
+    W = simulate(analog_sgd, cell, f, hyper={"learning_rate": alpha}, start={"W": w_0}, steps=K,
+                 record_every=1, replicates=len(h), engine="reference").states["W"]  # fmt: skip
     return Case(W=W, g=h[:, None] * (W - w_star[:, None]), gap=f.value(w_0)[:, None], L=L,
-                K=1.0 + np.arange(K), Q=cell.saturation_product(W), **given)
+                K=1.0 + np.arange(K), Q=cell.saturation_product(W), **given)  # fmt: skip
 
 
 def metric(c, sign):  # E_K for each K, RF25 p. 40 (131); R(W) = F² − G², p. 41 (138)
