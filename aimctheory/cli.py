@@ -122,8 +122,13 @@ def show(project: discover.Project, id: str, kernel: bool) -> None:
     """Show a claim, study, response or algorithm in full."""
     from aimctheory import show as shown
 
-    (item,) = discover.everything(project).pick([id])
-    click.echo(shown.kernel(item.record) if kernel else shown.describe(item, project))
+    found = discover.everything(project)
+    (first,) = found.pick([id])
+    items = [item for item in found.items.values() if first.id == item.id]
+    if kernel:
+        click.echo(shown.kernel([item.record for item in items]))
+    else:
+        click.echo("\n\n".join(shown.describe(item, project) for item in items))
 
 
 # ---- check and reproduce ---------------------------------------------------------------------

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aimctheory.jobs import Done
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STYLES = {"holds": "green", "holds as corrected": "yellow", "fails": "magenta"}
 """The colours of verdicts that are as expected; any other one is red."""
@@ -23,10 +26,10 @@ def progress(
 
     Yields two functions: one to call when an item is finished, one to say which are being run.
     """
-    from rich.console import Console
+    from rich.console import Console as NewConsole
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    stderr = Console(stderr=True)
+    stderr = NewConsole(stderr=True)
     columns = (
         TextColumn(verb), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
@@ -53,20 +56,22 @@ def near(path: Path) -> str:
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]]) -> None:
-    """The verdict table; those not as expected in red."""
+    """The verdict table, those not as expected in red; a narrow terminal goes without numbers."""
     from aimctheory.report import number
 
     if not rows:
         return
-    head = ("claim", "verdict", "level", "margin", "mutants", "s")
-    body = []
-    for r in rows:
-        verdict = r["verdict"] if r["ok"] else f"{r['verdict']} (expected: {r['expected']})"
-        killed = f"{r['mutants']['killed']}/{r['mutants']['total']}"
-        seconds = f"{r['seconds']:.1f}"
-        body.append((r["id"], verdict, r["level"], number(r["margin"]), killed, seconds))
+    columns = {
+        "claim": [r["id"] for r in rows],
+        "verdict": [r["verdict"] if r["ok"] else f"{r['verdict']} (!)" for r in rows],
+        "level": [r["level"] for r in rows],
+        "mutants": [f"{r['mutants']['killed']}/{r['mutants']['total']}" for r in rows],
+    }
+    if _stdout().width >= 96:
+        columns["margin"] = [number(r["margin"]) for r in rows]
+        columns["s"] = [f"{r['seconds']:.1f}" for r in rows]
     styles = [STYLES.get(r["verdict"], "") if r["ok"] else "bold red" for r in rows]
-    table(head, body, styles)
+    table(list(columns), list(zip(*columns.values(), strict=True)), styles)
 
 
 def figures(done: Sequence[Done], folder: Path) -> None:
@@ -81,17 +86,20 @@ def table(
     head: Sequence[str], body: Sequence[Sequence[str]], styles: Sequence[str] | None = None
 ) -> None:
     """A table that fits the terminal; piped, one line a row, as wide as it has to be."""
-    from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    stdout = Console()
-    if not stdout.is_terminal:
-        stdout = Console(width=1000)
-    grid = Table(box=SIMPLE, header_style="bold", pad_edge=False)
+    grid = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for i, name in enumerate(head):
         grid.add_column(name, no_wrap=i == 0)
     for cells, style in zip(body, styles or [""] * len(body), strict=True):
         grid.add_row(*map(Text, cells), style=style)
-    stdout.print(grid)
+    stdout = _stdout()
+    stdout.print(grid, "", sep="\n")
+
+
+def _stdout() -> Console:
+    from rich.console import Console
+
+    stdout = Console()
+    return stdout if stdout.is_terminal else Console(width=1000)

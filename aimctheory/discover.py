@@ -63,7 +63,7 @@ class Catalogue:
     broken: tuple[str, ...] = ()
 
     def __or__(self, other: Catalogue) -> Catalogue:
-        """Both catalogues; an id that both have keeps its first item, and the second is broken."""
+        """Both catalogues; of two items with one id the first stays, and the second is broken."""
         both = [name for name in other.items if name in self.items]
         twice = (f"{_short(other.items[name].path)}: {_taken(self.items[name])}" for name in both)
         items = {**self.items, **{k: v for k, v in other.items.items() if k not in both}}
@@ -130,8 +130,15 @@ def transcribed(project: Project | None = None) -> dict[str, bool]:
 
 
 def everything(project: Project | None = None) -> Catalogue:
-    """Claims, studies, responses and algorithms."""
-    return claims(project) | studies(project) | responses() | algorithms()
+    """Claims, studies, responses and algorithms.
+
+    A response or an algorithm may have the id of a claim or a study; its key is "kind id" then.
+    """
+    found = claims(project) | studies(project)
+    for more in (responses(), algorithms()):
+        keyed = {f"{i.kind} {k}" if k in found.items else k: i for k, i in more.items.items()}
+        found |= Catalogue(keyed, more.broken)
+    return found
 
 
 def _found(kind: str, record: type, place: Path, required: bool = True) -> Catalogue:

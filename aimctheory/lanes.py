@@ -94,17 +94,18 @@ def note(
                 broke[j] = step
 
 
-def move(cells: Rows, first: int, last: int, to: Rows) -> None:
-    """Copy cells first … last − 1."""
+def copy(cells: Rows, count: int, to: Rows) -> None:
+    """Copy the first `count` cells."""
+    for j in range(count):
+        to[j] = cells[j]
+
+
+def hand_over(cells: Rows, first: int, last: int, to: Rows) -> None:
+    """Move cells first … last − 1 out, leaving zeros."""
     for j in range(first, last):
         to[j - first] = cells[j]
-
-
-def clear(cells: Rows, first: int, last: int) -> None:
-    """Set cells first … last − 1 to zero."""
-    for j in range(first, last):
         cells[j] = 0.0
 
 
-KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, move, clear)
+KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, copy, hand_over)
 """What Numba has to know."""

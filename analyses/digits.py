@@ -1,4 +1,4 @@
-"""Handwritten digits: what the penalty costs on real data, beside its prediction from measured noise.
+"""Handwritten digits: what the penalty costs on real data, beside what the noise predicts.
 
 Softmax regression on scikit-learn's digits.  The only noise is that of the mini-batches, and each
 replicate draws its own.  Predicted for Analog SGD is the point where its mean drift vanishes,
@@ -28,7 +28,12 @@ from aimctheory.objectives.softmax import softmax_digits
 from aimctheory.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
-BATCH, RATE, TRANSFER, MIXING, SEED, LEVEL = 10, 0.1, 0.005, 1.0, 0, 0.05
+BATCH, RATE, SEED, LEVEL = 10, 0.1, 0, 0.05
+RUNS = {
+    "analog": (analog_sgd, 1.0, {}),
+    "residual": (residual_learning, 1.5, {"transfer_rate": 0.05 * RATE, "mixing": 1.0}),
+}
+WHATS = ("loss", "accuracy", "distance")
 CELLS = {
     "power, γ = 0.5": lambda tau: power(tau=tau, gamma=0.5),
     "linear": lambda tau: linear(tau=tau),
@@ -39,13 +44,18 @@ CELLS = {
 # ---- what is measured ------------------------------------------------------------------------
 
 
-def train(objective: Any, algorithm: Any, cells: Any, steps: int, replicates: int, **hyper: Any) -> Any:
+def train(
+    objective: Any, algorithm: Any, cells: Any, steps: int, replicates: int, **hyper: Any
+) -> Any:
     """A run from zero weights: its late iterates (R, records, D) and their mean (R, D)."""
+
+    def weight(state: Any, hyper: Any, gradient: Any, ops: Any) -> Any:
+        return algorithm.readout(state, hyper, ops)
+
     late = 3 * steps // 5
     run = simulate(
         algorithm, cells, objective, hyper={"learning_rate": RATE, **hyper}, steps=steps,
-        replicates=replicates, rng=SEED, record_every=steps // 50,
-        averages={"weight": lambda state, hyper, gradient, ops: algorithm.readout(state, hyper, ops)},
+        replicates=replicates, rng=SEED, record_every=steps // 50, averages={"weight": weight},
     )  # fmt: skip
     return run.readout[:, run.steps > late], run.samples("weight", after=late)
 
@@ -92,7 +102,9 @@ def settle(objective: Any, cell: Any, mean_abs: Any, weight: Any) -> Any:
             factor = cho_factor(objective.hessian(weight) + np.diag(size * bend))
         step = cho_solve(factor, drift)
         weight = np.clip(weight - step, 0.1 * weight + 0.9 * low, 0.1 * weight + 0.9 * high)
-    raise ValueError(f"the mean drift's zero on {cell!r} was not found in 200 steps; use a larger tau")
+    raise ValueError(
+        f"{cell!r}: the mean drift's zero was not found in 200 steps; use a larger tau"
+    )
 
 
 def relative(part: Any, whole: Any) -> Any:
@@ -101,7 +113,7 @@ def relative(part: Any, whole: Any) -> Any:
 
 
 def predict(objective: Any, make: Any, taus: Any, scatter: Any) -> dict[str, Any]:
-    """Loss, accuracy and ‖w − w*‖ of Analog SGD for each τ, from Σ at w* and from the noise at w."""
+    """Loss, accuracy and ‖w − w*‖ of Analog SGD for each τ, from Σ at w* and from noise at w."""
     optimum = objective.minimiser.value
     Sigma, sigma = objective.sampling_noise(optimum)
     shape = relative(Sigma, sigma)  # 0.19 to 0.81 here, √(2/π) = 0.80 for a Gaussian
@@ -124,9 +136,6 @@ def predict(objective: Any, make: Any, taus: Any, scatter: Any) -> dict[str, Any
     return {name: np.array(values[::-1]) for name, values in rows.items()}
 
 
-WHATS = ("loss", "accuracy", "distance")
-
-
 # ---- the study -------------------------------------------------------------------------------
 
 
@@ -144,13 +153,11 @@ def compute(scale: Any) -> dict[str, Any]:
         "predicted floor": RATE * np.sum(noise**2) / 4,
         **{f"digital {key}": value for key, value in scores(objective, iterates).items()},
     }  # fmt: skip
-    residual = {"transfer_rate": TRANSFER, "mixing": MIXING}
     for name, make in CELLS.items():
-        runs = {
-            "analog": train(objective, analog_sgd, make(tau), steps, tau.size),
-            "residual": train(objective, residual_learning, make(tau), 3 * steps // 2, tau.size, **residual),
-        }  # fmt: skip
-        for key, (iterates, means) in runs.items():
+        for key, (algorithm, length, hyper) in RUNS.items():
+            iterates, means = train(
+                objective, algorithm, make(tau), int(length * steps), tau.size, **hyper
+            )
             found = scores(objective, iterates, taus.size)
             found["distance"] = distance(means - optimum, taus.size)
             data |= {f"{name} {key} {what}": value for what, value in found.items()}
@@ -163,22 +170,22 @@ CURVES = (
     (1, "local", "Analog SGD, predicted from the noise where it settles"),
     (5, "constant", "Analog SGD, predicted from Σ at the optimum (f_Σ)"),
 )
-RUNS = ((1, "analog", "Analog SGD"), (2, "residual", "Residual Learning"))
+MEASURED = ((1, "analog", "Analog SGD"), (2, "residual", "Residual Learning"))
 
 
 def draw(data: dict[str, Any]) -> Any:
     figure, axes = new_figure(2, 3, height=2.5, sharex=True, sharey="row")
-    tau = data["tau"]
+    tau, sure = data["tau"], f", measured ({100 * (1 - data['level']):g} % interval)"
     digital = 2.2 * tau[-1]  # an ideal cell is the limit τ → ∞
     for column, name in enumerate(data["cells"]):
         for ax, what, unit in zip(axes[:, column], WHATS[:2], (1, 100), strict=True):
             for i, key, label in CURVES:
                 ax.plot(tau, unit * data[f"{name} {key} {what}"], **line(i), label=label)
-            for i, key, label in RUNS:
+            for i, key, label in MEASURED:
                 value, half = unit * data[f"{name} {key} {what}"]
-                ax.errorbar(tau * 1.1 ** (i - 1), value, yerr=half, **points(i), label=label)
+                ax.errorbar(tau * 1.1 ** (i - 1), value, yerr=half, **points(i), label=label + sure)
             value, half = unit * data[f"digital {what}"]
-            ax.errorbar([digital], value, yerr=half, **points(0), label="Digital SGD")
+            ax.errorbar([digital], value, yerr=half, **points(0), label="Digital SGD" + sure)
             ax.axhline(value[0], color="0.5", linewidth=0.7)
         top, bottom = axes[:, column]
         top.set_title(f"({'abc'[column]}) {name}")
@@ -203,6 +210,7 @@ def summary(data: dict[str, Any]) -> dict[str, Any]:
         return 100 * float(np.max(np.abs(np.array(predicted) / np.array(measured) - 1)))
 
     result: dict[str, Any] = {
+        "largest weight of the digital optimum": data["largest weight"],
         "test accuracy of Digital SGD": (100 * data["digital accuracy"][0, 0], "%"),
         "its loss above the minimum": (data["digital loss"][0, 0], "nats"),
         "predicted, α Σσ²/4": (data["predicted floor"], "nats"),

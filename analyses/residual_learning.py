@@ -1,8 +1,8 @@
 """Residual Learning: exact as α → 0 where the fast array P is centred, and wrong where it is not.
 
-(a) The bias of the weight W + γP against the learning rate.  (b) The bias against a shift c of the
-cells at one small rate, with its limit for α → 0, beside Analog SGD on the same cells.  (c) The mean
-square of the gradient.  The bias is measured as the mean of the noisy gradient, E∇f = f″·bias with
+(a) The bias of the weight W + γP against the learning rate.  (b) The bias at one small rate against
+a shift c of the cells, with its limit for α → 0, beside Analog SGD on the same cells.  (c) The mean
+square of the gradient.  Bias is measured as the mean of the noisy gradient, E∇f = f″·bias with
 f″ = 1: the noise has mean 0, and the update's own feedback cancels most of its fluctuation.
 """
 
@@ -30,19 +30,18 @@ SMALL = 0.0125
 PLACES = {"no shift": (0.0, 0.0), "W shifted": (0.0, SHIFT), "P shifted": (SHIFT, 0.0)}
 
 
-def _slope(state: Any, hyper: Any, ops: Any) -> Any:
-    return state.W + hyper.mixing * state.P - W_STAR
+def _gradient(state: Any, hyper: Any, gradient: Any, ops: Any) -> Any:
+    return gradient
 
 
-AVERAGES = {"gradient": lambda state, hyper, gradient, ops: gradient}
-RESIDUAL = {
-    **AVERAGES,
-    "square": lambda state, hyper, gradient, ops: _slope(state, hyper, ops) * _slope(state, hyper, ops),
-}
-ANALOG = {
-    **AVERAGES,
-    "square": lambda state, hyper, gradient, ops: (state.W - W_STAR) * (state.W - W_STAR),
-}
+def _square(readout: Any) -> Any:
+    """∇f² at the weight that `readout` gives, without the noise."""
+
+    def square(state: Any, hyper: Any, gradient: Any, ops: Any) -> Any:
+        slope = readout(state, hyper, ops) - W_STAR
+        return slope * slope
+
+    return square
 
 
 def hyper_of(rates: Any) -> dict[str, Any]:
@@ -54,23 +53,18 @@ def measure(rates: Any, c_P: Any, c_W: Any, scale: Any) -> dict[str, Any]:
     """Mean gradient and mean square of both algorithms, one entry for each (α, c_P, c_W)."""
     each, steps = scale.pick(12, 96, 600), scale.pick(12_000, 60_000, 120_000)
     alpha, P, W = (np.repeat(number, each)[:, None] for number in (rates, c_P, c_W))
-    common: dict[str, Any] = {"noise": NOISE, "steps": steps, "replicates": alpha.size, "rng": SEED}
     cells = {"P": linear(tau=1, c=P), "W": linear(tau=1, c=W)}
-    runs = {
-        "residual": simulate(
-            residual_learning, cells, BOWL, hyper=hyper_of(alpha), start={"W": W_STAR},
-            averages=RESIDUAL, **common,
-        ),
-        "analog": simulate(
-            analog_sgd, cells["W"], BOWL, hyper={"learning_rate": alpha}, averages=ANALOG, **common
-        ),
-    }  # fmt: skip
+    hypers = {residual_learning: hyper_of(alpha), analog_sgd: {"learning_rate": alpha}}
     found = {}
-    for name, run in runs.items():
-        for average in AVERAGES | RESIDUAL:
-            samples = run.samples(average, after=steps // 3).reshape(-1, each).T
-            estimate = replicate_mean(samples)
-            found[f"{name} {average}"] = np.array([estimate.value, estimate.half_width])
+    for algorithm, hyper in hypers.items():
+        run = simulate(
+            algorithm, {name: cells[name] for name in algorithm.arrays}, BOWL, hyper=hyper,
+            noise=NOISE, start={"W": W_STAR}, steps=steps, replicates=alpha.size, rng=SEED,
+            averages={"gradient": _gradient, "square": _square(algorithm.readout)},
+        )  # fmt: skip
+        for what in run.averages:
+            estimate = replicate_mean(run.samples(what, after=steps // 3).reshape(-1, each).T)
+            found[f"{algorithm.id} {what}"] = np.array([estimate.value, estimate.half_width])
     return found
 
 
@@ -94,7 +88,7 @@ def compute(scale: Any) -> dict[str, Any]:
 
 
 def theory(rates: Any, shifts: Any) -> dict[str, Any]:
-    """The lines: mean field at these rates, its leading order, the limit α → 0, Analog SGD's root."""
+    """The lines: mean field, its leading order, the limit for α → 0, Analog SGD's drift root."""
     fine, c = np.geomspace(rates.min(), rates.max(), 25), np.linspace(shifts[0], shifts[-1], 51)
     lines: dict[str, Any] = {"fine rate": fine, "fine shift": c}
     along = {
@@ -141,17 +135,19 @@ def draw(data: dict[str, Any]) -> Any:
     fine, c = data["fine rate"], data["fine shift"]
     for name, (i, label) in LOOKS.items():
         look = i, label.format(c=f"{data['fixed shift']:g}".replace("-", "−"))
-        found, curve = data[f"{name} residual gradient"], data[f"{name} mean field"]
+        found, curve = data[f"{name} residual-learning gradient"], data[f"{name} mean field"]
         if name.endswith("along c"):
             both(shift, look, data["shift"], found, c, curve)
         else:
             both(bias, look, data["rate"], found, fine, curve)
-            squares = data[f"{name} residual square"], fine, data[f"{name} mean square"]
+            squares = data[f"{name} residual-learning square"], fine, data[f"{name} mean square"]
             both(square, look, data["rate"], *squares)
     sgd = 3, "Analog SGD on the cell of W"
-    both(bias, sgd, data["rate"], data["no shift analog gradient"], fine, data["root"])
-    both(square, sgd, data["rate"], data["no shift analog square"], fine, data["root square"])
-    both(shift, sgd, data["shift"], data["both along c analog gradient"], c, data["root along c"])
+    both(bias, sgd, data["rate"], data["no shift analog-sgd gradient"], fine, data["root"])
+    both(square, sgd, data["rate"], data["no shift analog-sgd square"], fine, data["root square"])
+    both(
+        shift, sgd, data["shift"], data["both along c analog-sgd gradient"], c, data["root along c"]
+    )
     keys.pop("unnamed")
     (leading,) = bias.plot(fine, np.abs(data["leading order"]), **line(5))
     (limit,) = shift.plot(c, np.abs(data["limit along c"]), **line(6))
@@ -159,32 +155,38 @@ def draw(data: dict[str, Any]) -> Any:
     keys |= {"leading order of RL, ∝ √α": leading, "limit of RL for α → 0, P shifted": limit}
     _mark_crossover(shift, float(data["crossover"]))
     for ax in (bias, square):
-        ax.set(xscale="log", yscale="log", xlabel="learning rate α (dimensionless)")
-    bias.set(title="(a) bias", ylabel="|E[W + γP] − w*| (units of τ)")
-    shift.set(title=f"(b) bias at α = {data['small rate']:g}", xlabel="shift c of the cells (units of τ)")
-    square.set(title="(c) mean square", ylabel="E[∇f(W + γP)²] (units of τ²)")
-    figure.legend(keys.values(), keys.keys(), loc="outside lower center", ncols=2)
+        ax.set(xscale="log", yscale="log", xlabel="rate α (dimensionless)")
+    bias.set(title="(a) bias", ylabel="|E[weight] − w*| (units of τ)")
+    shift.set(title=f"(b) bias at α = {data['small rate']:g}", xlabel="shift c (units of τ)")
+    square.set(title="(c) mean square", ylabel="E[∇f(weight)²] (units of τ²)")
+    figure.legend(keys.values(), keys.keys(), loc="outside lower center", ncols=2, handlelength=3.5)
     return figure
 
 
 def _mark_crossover(ax: Any, c: float) -> None:
     ax.axvline(c, color="0.4", linewidth=0.8)
     ax.set_ylim(0, 0.36)
-    for text, side in (("RL better ", "right"), (" SGD better", "left")):
-        ax.text(c, 0.335, text, ha=side, fontsize=7)
+    for text, side in (("RL \nbetter ", "right"), (" Analog SGD\n better", "left")):
+        ax.text(c, 0.35, text, ha=side, va="top", fontsize=7)
 
 
 def summary(data: dict[str, Any]) -> dict[str, Any]:
     rate = np.log(data["rate"])
-    bias, square = (data[f"no shift residual {key}"][0] for key in ("gradient", "square"))
+    bias, square = (data[f"no shift residual-learning {key}"][0] for key in ("gradient", "square"))
     return {
         "slope of log bias against log α, all cells centred": np.polyfit(rate, np.log(-bias), 1)[0],
         "slope of log mean square gradient": np.polyfit(rate, np.log(square), 1)[0],
         "bias at the smallest α, all cells centred": (bias[-1], "τ"),
-        "bias at the smallest α, only W shifted": (data["W shifted residual gradient"][0, -1], "τ"),
-        "bias at the smallest α, only P shifted": (data["P shifted residual gradient"][0, -1], "τ"),
+        "bias at the smallest α, only W shifted": (
+            data["W shifted residual-learning gradient"][0, -1],
+            "τ",
+        ),
+        "bias at the smallest α, only P shifted": (
+            data["P shifted residual-learning gradient"][0, -1],
+            "τ",
+        ),
         "its limit for α → 0": (data["limit"], "τ"),
-        "bias of Analog SGD at the smallest α": (data["no shift analog gradient"][0, -1], "τ"),
+        "bias of Analog SGD at the smallest α": (data["no shift analog-sgd gradient"][0, -1], "τ"),
         "shift beyond which Analog SGD is the better one": (data["crossover"], "τ"),
         "chance that an interval misses": 1e-6,
     }

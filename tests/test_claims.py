@@ -21,6 +21,7 @@ FOUND = discover.claims()
 TESTABLE = [each for each in FOUND.items.values() if each.record.expected != "not testable"]
 FILES = sorted({each.path for each in FOUND.items.values()})
 STATISTICAL = {each.id for each in TESTABLE if each.record.level == "statistical"}
+LONG = STATISTICAL | {"rf25-theorem-1-stationary"}
 
 
 def claims_marked(slow):
@@ -95,7 +96,7 @@ def test_a_quick_look_gives_the_expected_verdict(name):
     assert found.verdict in allowed, found.reason
 
 
-@pytest.mark.parametrize("name", claims_marked(slow=STATISTICAL))
+@pytest.mark.parametrize("name", claims_marked(slow=LONG))
 def test_a_full_check_gives_the_expected_verdict_and_kills_every_mutant(name):
     found, claim = verdict(name, DEFAULT), FOUND.items[name].record
     assert (found.verdict, found.ok) == (claim.expected, True), found.reason

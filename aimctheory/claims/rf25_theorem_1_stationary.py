@@ -20,7 +20,7 @@ CELLS = (
 
 
 def instances(scale):
-    d = 0.2 / 2.0 ** np.arange(scale.pick(4, 4, 5))
+    d = 0.1 / 2.0 ** np.arange(scale.pick(3, 3, 4))
     for cell, law in CELLS[: scale.pick(2, 4, 4)]:
         yield {"cell": cell, "law": law, "w_star": cell.symmetric_point() - d, "alpha": d**2 / 3}
 
