@@ -121,12 +121,14 @@ def responses() -> Catalogue:
 def transcribed(project: Project | None = None) -> dict[str, bool]:
     """Each algorithm, and whether the tests compare it with a transcription of its paper.
 
-    A transcription is a function named after the algorithm in `tests/transcriptions/`.
+    A transcription is a file named after the algorithm in `tests/transcriptions/`.
     """
     checkout = (project or here()).checkout
-    files = (checkout / "tests" / "transcriptions").glob("*.py") if checkout else ()
-    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    return {name: f"def {name.replace('-', '_')}(" in text for name in algorithms().items}
+    folder = checkout / "tests" / "transcriptions" if checkout else None
+    return {
+        name: folder is not None and (folder / f"{name.replace('-', '_')}.py").is_file()
+        for name in algorithms().items
+    }
 
 
 def everything(project: Project | None = None) -> Catalogue:

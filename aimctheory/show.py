@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sympy
@@ -126,10 +126,10 @@ def _algorithm(algorithm: Algorithm, project: discover.Project) -> Iterable[str]
     yield from _field("kernel", f"aimctheory show {algorithm.id} --kernel")
 
 
-def kernel(record: Any) -> str:
+def kernel(records: Sequence[Any]) -> str:
     """The generated module of an algorithm on a linear cell, or of Analog SGD on a response.
 
-    Raises ValueError for anything else.
+    Takes the first of `records` that is either.  Raises ValueError if none is.
     """
     from aimctheory.algorithms.analog_sgd import analog_sgd
     from aimctheory.catalogue import linear
@@ -139,9 +139,10 @@ def kernel(record: Any) -> str:
     from aimctheory.plan import plan
     from aimctheory.problem import pose
 
-    if not isinstance(record, Algorithm | Response):
+    record = next((r for r in records if isinstance(r, Algorithm | Response)), None)
+    if record is None:
         raise ValueError(
-            f"{record.id!r} has no kernel of its own; name an algorithm or a response, "
+            f"{records[0].id!r} has no kernel of its own; name an algorithm or a response, "
             "such as analog-sgd (`aimctheory list` shows all)"
         )
     algorithm, response = (

@@ -81,6 +81,19 @@ def test_without_a_checkout_there_are_no_studies(project):
         _ = installed.root
 
 
+def test_a_transcription_is_a_file_named_after_its_algorithm(project):
+    folder = project.checkout / "tests" / "transcriptions"
+    folder.mkdir(parents=True)
+    (folder / "analog_sgd.py").write_text("")
+    transcribed = discover.transcribed(project)
+    assert transcribed["analog-sgd"]
+    assert not transcribed["digital-sgd"]
+
+
+def test_every_algorithm_of_this_project_is_transcribed():
+    assert all(discover.transcribed().values())
+
+
 def test_every_file_of_this_project_can_be_used():
     found = discover.everything()
     assert found.broken == ()
