@@ -112,10 +112,9 @@ def relative(part: Any, whole: Any) -> Any:
     return np.divide(part, whole, out=np.ones_like(whole), where=whole > 0)
 
 
-def predict(objective: Any, make: Any, taus: Any, scatter: Any) -> dict[str, Any]:
+def predict(objective: Any, noise: Any, make: Any, taus: Any, scatter: Any) -> dict[str, Any]:
     """Loss, accuracy and ‖w − w*‖ of Analog SGD for each τ, from Σ at w* and from noise at w."""
-    optimum = objective.minimiser.value
-    Sigma, sigma = objective.sampling_noise(optimum)
+    optimum, (Sigma, sigma) = objective.minimiser.value, noise
     shape = relative(Sigma, sigma)  # 0.19 to 0.81 here, √(2/π) = 0.80 for a Gaussian
 
     def local(slope: Any, weight: Any) -> Any:
@@ -127,8 +126,8 @@ def predict(objective: Any, make: Any, taus: Any, scatter: Any) -> dict[str, Any
         weight = optimum
         for tau in taus[::-1]:
             weight = settle(objective, make(tau), mean_abs, weight)
-            noise = sigma if name == "constant" else spread(objective, weight)
-            iterates = weight + scatter * relative(noise, sigma)
+            now = sigma if name == "constant" else spread(objective, weight)
+            iterates = weight + scatter * relative(now, sigma)
             loss = objective.value(iterates).mean() - objective.minimum.value
             found = loss, objective.accuracy(iterates).mean(), np.linalg.norm(weight - optimum)
             for what, value in zip(WHATS, found, strict=True):
@@ -142,18 +141,20 @@ def predict(objective: Any, make: Any, taus: Any, scatter: Any) -> dict[str, Any
 def compute(scale: Any) -> dict[str, Any]:
     objective = softmax_digits(batch=BATCH)
     taus = np.array(scale.pick((1.0, 4.0), (1.0, 2.0, 4.0, 8.0), (0.8, 1.0, 1.5, 2.0, 4.0, 8.0)))
-    each, steps = scale.pick(2, 5, 16), scale.pick(300, 1500, 10_000)
+    each, steps = scale.pick(3, 5, 16), scale.pick(700, 1500, 10_000)
     tau, optimum = np.repeat(taus, each)[:, None], objective.minimiser.value
     iterates, _ = train(objective, digital_sgd, None, steps, 2 * each)
     scatter = (iterates - optimum)[:, :: scale.pick(4, 4, 1)].reshape(-1, optimum.size)
-    noise = objective.sampling_noise(optimum)[1]
+    noise = objective.sampling_noise(optimum)
+    names = scale.pick(["linear"], list(CELLS), list(CELLS))
     data: dict[str, Any] = {
-        "tau": taus, "cells": np.array(list(CELLS)), "seed": SEED, "batch": BATCH, "rate": RATE,
+        "tau": taus, "cells": np.array(names), "seed": SEED, "batch": BATCH, "rate": RATE,
         "level": LEVEL, "largest weight": np.abs(optimum).max(),
-        "predicted floor": RATE * np.sum(noise**2) / 4,
+        "predicted floor": RATE * np.sum(noise[1] ** 2) / 4,
         **{f"digital {key}": value for key, value in scores(objective, iterates).items()},
     }  # fmt: skip
-    for name, make in CELLS.items():
+    for name in names:
+        make = CELLS[name]
         for key, (algorithm, length, hyper) in RUNS.items():
             iterates, means = train(
                 objective, algorithm, make(tau), int(length * steps), tau.size, **hyper
@@ -161,7 +162,7 @@ def compute(scale: Any) -> dict[str, Any]:
             found = scores(objective, iterates, taus.size)
             found["distance"] = distance(means - optimum, taus.size)
             data |= {f"{name} {key} {what}": value for what, value in found.items()}
-        lines = predict(objective, make, taus, scatter)
+        lines = predict(objective, noise, make, taus, scatter)
         data |= {f"{name} {key}": value for key, value in lines.items()}
     return data
 
@@ -174,7 +175,9 @@ MEASURED = ((1, "analog", "Analog SGD"), (2, "residual", "Residual Learning"))
 
 
 def draw(data: dict[str, Any]) -> Any:
-    figure, axes = new_figure(2, 3, height=2.5, sharex=True, sharey="row")
+    figure, axes = new_figure(
+        2, data["cells"].size, height=2.5, sharex=True, sharey="row", squeeze=False
+    )
     tau, sure = data["tau"], f", measured ({100 * (1 - data['level']):g} % interval)"
     digital = 2.2 * tau[-1]  # an ideal cell is the limit τ → ∞
     for column, name in enumerate(data["cells"]):

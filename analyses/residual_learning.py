@@ -54,9 +54,9 @@ def measure(rates: Any, c_P: Any, c_W: Any, scale: Any) -> dict[str, Any]:
     each, steps = scale.pick(12, 96, 600), scale.pick(12_000, 60_000, 120_000)
     alpha, P, W = (np.repeat(number, each)[:, None] for number in (rates, c_P, c_W))
     cells = {"P": linear(tau=1, c=P), "W": linear(tau=1, c=W)}
-    hypers = {residual_learning: hyper_of(alpha), analog_sgd: {"learning_rate": alpha}}
     found = {}
-    for algorithm, hyper in hypers.items():
+    for algorithm in (residual_learning, analog_sgd):
+        hyper = {parameter.name: hyper_of(alpha)[parameter.name] for parameter in algorithm.hyper}
         run = simulate(
             algorithm, {name: cells[name] for name in algorithm.arrays}, BOWL, hyper=hyper,
             noise=NOISE, start={"W": W_STAR}, steps=steps, replicates=alpha.size, rng=SEED,

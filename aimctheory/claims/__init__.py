@@ -1,0 +1,1 @@
+"""One file each: a published statement, the evidence held against it, and its mutants."""

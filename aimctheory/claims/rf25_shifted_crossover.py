@@ -47,7 +47,7 @@ def R(c_Lin, w):  # G/F, RF25 p. 6, of the linear response, p. 3, with τ = 1
     return (down - up) / (down + up)
 
 
-def lead(c, slow, fast=0):  # |R_W| − |R_P|: positive where Residual Learning comes nearer
+def lead(c, slow, fast=0):  # |R_W| − |R_P| > 0: RL comes nearer; ours, for the text of RF25 p. 3
     return abs(R(c.c_W, slow)) - abs(R(c.c_P, fast))
 
 
