@@ -86,7 +86,7 @@ def run(first, last, skip, begin, ends, slots, closes, cells, start, number, raw
                 else:
                     steps(cell, numbers, draws, scalar, n, k - k % 4, k % 4, k % 4 + 1)
                     k += 1
-            news = escaped(cell, bounds[b], left[b], broke[b], {states}, {arrays}, {low}, n)
+            news = escaped(cell, bounds[b], left[b], broke[b], {arrays}, {low}, n)
             if slots[s] >= 0:
                 copy(cell, {states} * LANES, records[slots[s], b])
             if closes[s] >= 0:
@@ -300,7 +300,9 @@ def _advance(made: Plan, arguments: list[str]) -> str:
         for i, a in enumerate(made.arrays)
         for j, kind in enumerate(("low", "high"))
     ]
-    rows = cells + sums + edges
+    buffers = made.states[len(made.arrays) :]
+    sound = [("sound", made.cell_rows - 1)] if buffers else []
+    rows = cells + sums + edges + sound
     results = [f"state_{s}" for s in made.states] + [f"average_{a}" for a in made.averages]
     given = [
         _draw(a, made) if a.startswith("raw_") else "float64(k + phase)" if a == "k" else a
@@ -315,6 +317,7 @@ def _advance(made: Plan, arguments: list[str]) -> str:
             for kind, sign in (("low", "<"), ("high", ">"))
         )
         body += [f"low_{a} = {low}", f"high_{a} = {high}"]
+    body += [f"sound += state_{b} - state_{b}" for b in buffers]
     load = [(name, _row("cells", row)) for name, row in rows]
     load += [(n, _row("number", i)) for i, n in enumerate(made.lane_numbers) if n in arguments]
     printed = _ADVANCE.format(

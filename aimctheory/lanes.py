@@ -58,12 +58,14 @@ def watch_from(cells: Rows, start: Rows, arrays: int, low: int, n: int) -> None:
         for j in range(n):
             cells[(low + 2 * a) * LANES + j] = cells[a * LANES + j]
             cells[(low + 2 * a + 1) * LANES + j] = cells[a * LANES + j]
+    for j in range(n):
+        cells[(low + 2 * arrays) * LANES + j] = 0.0
     for j in range(cells.size):
         start[j] = cells[j]
 
 
 def escaped(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, low: int, n: int
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, arrays: int, low: int, n: int
 ) -> bool:
     """Whether a lane that was fine before has left its dynamic range or is no longer finite."""
     news = 0
@@ -72,9 +74,12 @@ def escaped(
             below = cells[(low + 2 * a) * LANES + j] < bounds[2 * a * LANES + j]
             above = cells[(low + 2 * a + 1) * LANES + j] > bounds[(2 * a + 1) * LANES + j]
             news += (below | above) & (left[j] < 0)
-    for i in range(states):
+    for j in range(n):
+        unsound = cells[(low + 2 * arrays) * LANES + j] != 0.0  # NaN: a buffer was not finite
+        news += unsound & (broke[j] < 0)
+    for a in range(arrays):
         for j in range(n):
-            difference = cells[i * LANES + j] - cells[i * LANES + j]
+            difference = cells[a * LANES + j] - cells[a * LANES + j]
             news += (difference != 0.0) & (broke[j] < 0)
     return news > 0
 

@@ -34,7 +34,7 @@ class Plan:
     """What a kernel is made of: the recorded update and where each of its inputs comes from.
 
     Rows of a block's cells: the states; two per average (sum, sum of squares); two per array
-    (smallest and largest weight of the segment).
+    (smallest and largest weight of the segment); one that is 0 while every buffer is finite.
     """
 
     problem: Problem
@@ -59,7 +59,7 @@ class Plan:
     @property
     def cell_rows(self) -> int:
         """Rows of a block's cells."""
-        return self.first_extreme + 2 * len(self.arrays)
+        return self.first_extreme + 2 * len(self.arrays) + 1
 
 
 def plan(problem: Problem) -> Plan:

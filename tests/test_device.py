@@ -172,11 +172,11 @@ def test_the_largest_responses_have_their_closed_forms(cell, mean, largest):
 
 
 def test_a_maximum_inside_the_range_is_found():
-    # F = 1 − (w − w₀)²/(2τ²) is largest at the symmetric point; q₊ at y = −1/2, where it is 9/8
+    # by hand: q₊ = (1 − y)(1 + 0.7y) is largest at y = −3/14, between two points of any round grid
     y = (w - sympy.Rational(1, 7)) / 3
-    cell = Response(up=(1 - y) * (1 + y / 2), down=(1 + y) * (1 - y / 2))()
+    cell = Response(up=(1 - y) * (1 + 0.7 * y), down=(1 + y) * (1 - 0.7 * y))()
+    assert cell.q_max == pytest.approx(1.7**2 / 2.8, rel=1e-13)
     assert cell.F_max == pytest.approx(1.0, rel=1e-13)
-    assert cell.q_max == pytest.approx(9 / 8, rel=1e-13)
 
 
 def test_the_lipschitz_constant_on_a_part_of_the_range_is_that_part_s():
@@ -215,6 +215,18 @@ def test_the_penalty_reaches_the_saturation_points_that_rounding_misses():
     for width in (0.1, 0.3, 1.7):
         cell = power(tau=width, gamma=2)
         np.testing.assert_allclose(cell.penalty(cell.dynamic_range), width * np.log(2), rtol=1e-15)
+
+
+@pytest.mark.parametrize("gamma", [0.2, 0.7, 1.5])
+def test_quadrature_reaches_the_saturation_points(gamma):
+    # R = tanh(γ artanh x) has a branch point at x = 1; mpmath integrates it in t = artanh x
+    def integrand(t: mpmath.mpf) -> mpmath.mpf:
+        return (1 - mpmath.tanh(gamma * t)) / mpmath.cosh(t) ** 2
+
+    expected = 1 - float(mpmath.quad(integrand, [0, 1, 5, 20, 60]))
+    cell = power(tau=0.3, gamma=gamma)
+    assert cell.penalty_form() == "quadrature"
+    np.testing.assert_allclose(cell.penalty(cell.dynamic_range), 0.3 * expected, rtol=1e-13)
 
 
 def test_the_penalty_is_nan_outside_the_dynamic_range():

@@ -164,10 +164,12 @@ def test_a_problem_outside_the_mean_field_is_refused(change, message):
         exact.residual_mean_field(**{**problem, **change})
 
 
-def test_a_threshold_and_a_saturated_fast_array_are_refused():
+def test_a_threshold_overshoot_and_a_saturated_fast_array_are_refused():
     hyper = {**rates(0.05), "threshold": 0.1}
     with pytest.raises(ValueError, match="threshold > 0"):
         exact.residual_mean_field(residual_learning_v2, linear(tau=1), BOWL, NOISE, hyper)
+    with pytest.raises(ValueError, match="the fast array overshoots"):
+        exact.residual_mean_field(residual_learning, linear(tau=1), BOWL, NOISE, rates(5.0))
     small, noise = linear(tau=0.02), {"gradient": gaussian(1e-3), "read": gaussian(0.1)}
     cells, hyper = {"P": small, "W": linear(tau=1)}, {**rates(0.05), "filter_rate": 1.0}
     with pytest.raises(ValueError, match=r"P saturates at 0\.02"):

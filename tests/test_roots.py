@@ -131,9 +131,11 @@ def test_simple_zeros_of_other_formulas_are_isolated(formula, expected):
     assert [p for p, _ in places] == pytest.approx([p for p, _ in expected], abs=1e-15)
 
 
-def test_a_zero_on_the_first_split_of_the_search_is_found_once():
+@pytest.mark.parametrize("bend", range(1, 6))
+def test_a_zero_on_the_first_split_of_the_search_is_found_once(bend):
     split = -1 + 2 * Rational(487, 1000)
-    assert found(exp(w) - exp(split)) == [(pytest.approx(float(split), abs=1e-15), 1)]
+    formula = exp(bend * w) - exp(bend * split) + cosh(w - split) - 1
+    assert found(formula) == [(pytest.approx(float(split), abs=1e-15), 1)]
 
 
 @pytest.mark.parametrize(

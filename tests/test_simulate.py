@@ -177,7 +177,6 @@ def spiking(state, hyper, gradient, ops):
     return {"W": state.W - hyper.learning_rate * gradient, "B": 1.0 / (ops.k - 3.0)}
 
 
-@pytest.mark.xfail(strict=True, reason="kernels look at buffers at the end of a segment only")
 def test_a_buffer_that_is_not_finite_for_one_step_is_noticed_by_both_engines():
     given = {"steps": 90, "record_every": 30}
     spiked = replace(digital_sgd, buffers={"W": 0.0, "B": 0.0}, step=spiking)

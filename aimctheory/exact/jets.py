@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from aimctheory import elementary
-from aimctheory.trace import Ops, numpy_ops
+from aimctheory.trace import NUMPY_CALLS, Ops, numpy_ops
+
+_exp_of, _log_of, _power_of, _sign_of, _select = (
+    NUMPY_CALLS[name] for name in ("exp", "log", "power", "sign", "where")
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +66,7 @@ class Jet:
         return as_jet(other) * _reciprocal(self)
 
     def __abs__(self) -> Jet:
-        return self * Jet(elementary.sign(self.value))
+        return self * Jet(_sign_of(self.value))
 
     def __lt__(self, other: Any) -> Any:
         return self.value < as_jet(other).value
@@ -104,19 +107,19 @@ def _sqrt(x: Jet) -> Jet:
 
 
 def _exp(x: Jet) -> Jet:
-    value = elementary.exp(x.value)
+    value = _exp_of(x.value)
     return x.through(value, value, value)
 
 
 def _log(x: Jet) -> Jet:
     one = 1.0 / x.value
-    return x.through(elementary.log(x.value), one, -one * one)
+    return x.through(_log_of(x.value), one, -one * one)
 
 
 def _power(x: Jet, y: Any) -> Jet:
     if isinstance(y, Jet):
         return _exp(_log(x) * y)
-    value = elementary.power(x.value, y)
+    value = _power_of(x.value, y)
     first = y * value / x.value
     return x.through(value, first, (y - 1.0) * first / x.value)
 
@@ -124,7 +127,7 @@ def _power(x: Jet, y: Any) -> Jet:
 def _where(condition: Any, a: Any, b: Any) -> Jet:
     a, b = as_jet(a), as_jet(b)
     pairs = ((a.value, b.value), (a.first, b.first), (a.second, b.second))
-    return Jet(*(elementary.where(condition, one, other) for one, other in pairs))
+    return Jet(*(_select(condition, one, other) for one, other in pairs))
 
 
 def _either(of_jet: Callable[..., Jet], of_number: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,10 +136,10 @@ def _either(of_jet: Callable[..., Jet], of_number: Callable[..., Any]) -> Callab
 
 CALLS: dict[str, Callable[..., Any]] = {
     "sqrt": _either(_sqrt, np.sqrt),
-    "exp": _either(_exp, elementary.exp),
-    "log": _either(_log, elementary.log),
-    "power": _either(_power, elementary.power),
-    "sign": lambda x: elementary.sign(as_jet(x).value),
+    "exp": _either(_exp, _exp_of),
+    "log": _either(_log, _log_of),
+    "power": _either(_power, _power_of),
+    "sign": lambda x: _sign_of(as_jet(x).value),
     "where": _where,
 }
 """What `trace.evaluate` needs besides arithmetic, for jets and numbers alike."""

@@ -59,7 +59,7 @@ def residual_mean_field(
 
     Arguments as for `simulate`: `device` one Device or {"P": …, "W": …}, `noise` a law for the
     stream "gradient" or {"gradient": …, "read": …}.  Numbers broadcast, scalars give floats.  Good
-    to about 1 % of the bias for learning rates up to 0.1 and a transfer rate well below them.
+    to about 2 % of the bias for learning rates up to 0.2 and a transfer rate well below them.
 
     Raises ValueError for another algorithm, a threshold above 0, a law that follows the weight, an
     objective that couples coordinates, and where a drift has no zero in the dynamic range.

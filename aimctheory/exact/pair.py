@@ -88,6 +88,11 @@ class Pair:
         """v_P, the variance of the fast array at frozen W."""
         spread, rate = self.fast_update.spread(P, self.gradient(W, P)), self.learning_rate
         stiffness = np.abs(self.slopes(W, P)[0])
+        if np.any(rate * stiffness >= 2.0):
+            raise ValueError(
+                f"learning_rate = {np.max(rate):g}: the fast array overshoots, its steps reverse a "
+                f"deviation {np.max(rate * stiffness):.3g} times; use a rate that makes this below 2"
+            )
         return np.asarray(rate * spread / (stiffness * (2.0 - rate * stiffness)))
 
     def signal_variance(self, W: Array, P: Array) -> Array:
