@@ -251,7 +251,7 @@ class Device:
         return penalty_form(self)
 
     @functools.cached_property
-    def F_max(self) -> float:  # noqa: N802  # the papers' symbol
+    def F_max(self) -> float:  # the papers' symbol
         """The largest mean response in the dynamic range, of all elements (to 1e-13 of it)."""
         return self._largest(self.mean_response)
 

@@ -116,7 +116,8 @@ def draw(data: dict[str, Any]) -> Any:
             for i, (curve, label) in enumerate(CURVES.items()):
                 ax.plot(data[f"{key} curve"], data[prefix + curve], **line(i, label=label))
             x = data[f"{key} points"]
-            ax.plot(x, data[prefix + "law"], "+", color="black", markersize=9, label="stationary law")
+            crosses = {"color": "black", "markersize": 9, "label": "stationary law"}
+            ax.plot(x, data[prefix + "law"], "+", **crosses)
             ax.errorbar(
                 x, data[prefix + "simulated"], yerr=data[prefix + "half_width"],
                 **points(6, marker="o", markersize=3.5, label="simulation"),

@@ -217,16 +217,17 @@ def test_the_penalty_reaches_the_saturation_points_that_rounding_misses():
         np.testing.assert_allclose(cell.penalty(cell.dynamic_range), width * np.log(2), rtol=1e-15)
 
 
+@pytest.mark.parametrize("width", [1.0, 0.3])  # an end that is a binary fraction, and one not
 @pytest.mark.parametrize("gamma", [0.2, 0.7, 1.5])
-def test_quadrature_reaches_the_saturation_points(gamma):
+def test_quadrature_reaches_the_saturation_points(gamma, width):
     # R = tanh(γ artanh x) has a branch point at x = 1; mpmath integrates it in t = artanh x
     def integrand(t: mpmath.mpf) -> mpmath.mpf:
         return (1 - mpmath.tanh(gamma * t)) / mpmath.cosh(t) ** 2
 
     expected = 1 - float(mpmath.quad(integrand, [0, 1, 5, 20, 60]))
-    cell = power(tau=0.3, gamma=gamma)
+    cell = power(tau=width, gamma=gamma)
     assert cell.penalty_form() == "quadrature"
-    np.testing.assert_allclose(cell.penalty(cell.dynamic_range), 0.3 * expected, rtol=1e-13)
+    np.testing.assert_allclose(cell.penalty(cell.dynamic_range), width * expected, rtol=1e-13)
 
 
 def test_the_penalty_is_nan_outside_the_dynamic_range():

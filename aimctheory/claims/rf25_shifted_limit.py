@@ -14,8 +14,8 @@ from aimctheory.statistics import replicate_mean
 
 STANDARD = {"c_P": 0.3, "c_W": 0.3, "tau": 1.0, "w_star": 0.5, "gamma": 0.4, "sigma": 0.5}
 SHIFTS = {"c_P": [0.1, 0.2, 0.5, -0.3, 0.3, 0, 0.1], "c_W": [0.1, 0.2, 0.5, -0.3, 0, 0.3, 0.5]}
-OTHERS = {"tau": [0.9, 3, 1, 1, 1, 1, 1], "w_star": [0.5, 0.5, -0.4, 0.5, 0.5, 0.5, 0.5],  # γ = 0:
-          "gamma": [0.4, 0.4, 0.4, 0, 1, 0.4, 0.4], "sigma": [*5 * [0.5], 0.2, 0.7]}  # Tiki-Taka
+OTHERS = {"tau": [0.9, 3, 1, 1, 1, 1, 1], "w_star": [0.5, 0.5, -0.4, 0.5, 0.5, 0.5, 0.5],
+          "gamma": [0.4, 0.4, 0.4, 0, 1, 0.4, 0.4], "sigma": [*5 * [0.5], 0.2, 0.7]}  # fmt: skip
 
 
 def instances(scale, settings=(SHIFTS, OTHERS)):

@@ -90,8 +90,8 @@ class Pair:
         stiffness = np.abs(self.slopes(W, P)[0])
         if np.any(rate * stiffness >= 2.0):
             raise ValueError(
-                f"learning_rate = {np.max(rate):g}: the fast array overshoots, its steps reverse a "
-                f"deviation {np.max(rate * stiffness):.3g} times; use a rate that makes this below 2"
+                f"learning_rate = {np.max(rate):g}: the fast array overshoots, its steps reverse "
+                f"a deviation {np.max(rate * stiffness):.3g} times; make this less than 2"
             )
         return np.asarray(rate * spread / (stiffness * (2.0 - rate * stiffness)))
 

@@ -1,0 +1,1 @@
+"""One file each: an objective is a gradient and the constants theory needs."""
