@@ -21,7 +21,7 @@ from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
-from aimctheory.statistics import replicate_mean
+from aimctheory.statistics import FALSE_ALARM, replicate_mean
 
 W_STAR, SIGMA, MIXING, SHIFT, SEED = 0.5, 0.5, 0.4, -0.3, 0
 BOWL, NOISE = quadratic(minimiser=W_STAR), gaussian(SIGMA)
@@ -79,6 +79,7 @@ def compute(scale: Any) -> dict[str, Any]:
     ends = np.cumsum([row[0].size for row in rows])[:-1]
     data: dict[str, Any] = {
         "rate": rates, "shift": shifts, "small rate": SMALL, "fixed shift": SHIFT, "seed": SEED,
+        "level": FALSE_ALARM,
         "crossover": exact.crossover(lambda c: linear(tau=1, c=c), BOWL, NOISE, 0.0, 0.5),
     }  # fmt: skip
     for key, values in found.items():
@@ -157,9 +158,17 @@ def draw(data: dict[str, Any]) -> Any:
     for ax in (bias, square):
         ax.set(xscale="log", yscale="log", xlabel="rate α (dimensionless)")
     bias.set(title="(a) bias", ylabel="|E[weight] − w*| (units of τ)")
-    shift.set(title=f"(b) bias at α = {data['small rate']:g}", xlabel="shift c (units of τ)")
+    shift.set(
+        title=f"(b) bias at α = {data['small rate']:g}",
+        xlabel="shift c (units of τ)",
+        ylabel="|E[weight] − w*| (units of τ)",
+    )
     square.set(title="(c) mean square", ylabel="E[∇f(weight)²] (units of τ²)")
-    figure.legend(keys.values(), keys.keys(), loc="outside lower center", ncols=2, handlelength=3.5)
+    how = f"points: simulation (an interval misses with chance {data['level']:g}); lines: theory"
+    figure.legend(
+        keys.values(), keys.keys(), loc="outside lower center", ncols=2, handlelength=3.5,
+        title=how, title_fontsize=7.5,
+    )  # fmt: skip
     return figure
 
 
@@ -188,7 +197,7 @@ def summary(data: dict[str, Any]) -> dict[str, Any]:
         "its limit for α → 0": (data["limit"], "τ"),
         "bias of Analog SGD at the smallest α": (data["no shift analog-sgd gradient"][0, -1], "τ"),
         "shift beyond which Analog SGD is the better one": (data["crossover"], "τ"),
-        "chance that an interval misses": 1e-6,
+        "chance that an interval misses": data["level"],
     }
 
 

@@ -168,7 +168,7 @@ def test_a_threshold_overshoot_and_a_saturated_fast_array_are_refused():
     hyper = {**rates(0.05), "threshold": 0.1}
     with pytest.raises(ValueError, match="threshold > 0"):
         exact.residual_mean_field(residual_learning_v2, linear(tau=1), BOWL, NOISE, hyper)
-    with pytest.raises(ValueError, match="the fast array overshoots"):
+    with pytest.raises(ValueError, match="a step of P reverses a deviation"):
         exact.residual_mean_field(residual_learning, linear(tau=1), BOWL, NOISE, rates(5.0))
     small, noise = linear(tau=0.02), {"gradient": gaussian(1e-3), "read": gaussian(0.1)}
     cells, hyper = {"P": small, "W": linear(tau=1)}, {**rates(0.05), "filter_rate": 1.0}

@@ -36,7 +36,7 @@ def test_the_example_derives_and_measures_what_the_readme_says():
     with contextlib.redirect_stdout(out):
         exec(compile(BLOCKS[0], "README", "exec"), {})
     formula, measured, predicted = out.getvalue().strip().split("\n")
-    assert formula == "w_0 -tau*log(1 - (w - w_0)**2/(2*tau**2))/2"
+    assert formula == "w_0 | -tau*log(1 - (w - w_0)**2/(2*tau**2))/2"
     value, half_width = (float(x) for x in measured.split()[1::2])
     # The transient and the first order in the learning rate are part of the difference.
     assert abs(value - float(predicted.split()[1])) < 2 * half_width < 0.002

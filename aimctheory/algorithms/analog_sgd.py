@@ -24,7 +24,7 @@ def step(state: Any, hyper: Any, gradient: Any, ops: Any) -> dict[str, Any]:
 analog_sgd = Algorithm(
     id="analog-sgd",
     title="Analog SGD",
-    source=Source("RF25", "(2), p. 2; EX24 (3)"),
+    source=Source("RF25", "(2), p. 3; EX24 (3)"),
     arrays={"W": 0.0},
     hyper=(LEARNING_RATE,),
     query=weight,

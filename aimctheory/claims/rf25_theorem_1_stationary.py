@@ -44,7 +44,7 @@ def observe(cell, law, w_star, alpha):
 
 claim = Claim(
     "rf25-theorem-1-stationary", "The implicit penalty in the stationary mean",
-    r"$E_\pi W=\arg\min_W[f(W)+\langle\Sigma,R_c(W)\rangle]+s_1\alpha+O(R^3)+O(\alpha^2)$.",
+    r"Ours: $E_\pi W=\arg\min_W[f(W)+\langle\Sigma,R_c(W)\rangle]+s_1\alpha+O(R^3)+O(\alpha^2)$.",
     Source("RF25", "Theorem 1, p. 6 (7)"), expected="holds", instances=instances, observe=observe,
     hypotheses={"D = 1": lambda c: c.w_star.ndim == 1, "f'' > 0": lambda c: c.h > 0},
     relation=rate("R", order=3), computed=lambda c: (c.mean - c.first, c.error),

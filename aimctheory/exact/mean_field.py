@@ -82,7 +82,7 @@ def residual_mean_field(
     ends = pair.slow.dynamic_range
     W = only_zero(transfer, ends, pair.shape, "the mean transfer to W", samples=SAMPLES)
     P = pair.rest(W)
-    pair.require_inside(P)
+    pair.require_steady(W, P)
     g = pair.gradient(W, P)
     variances = pair.fast_variance(W, P), pair.signal_variance(W, P)
     square = g**2 + pair.gradient_variance(W, P)

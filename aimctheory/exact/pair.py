@@ -32,6 +32,7 @@ from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
 
 FAR = 1e6
+OVERSHOOTING = 1e-3  # far from the solution steps may overshoot: any positive variance serves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,12 +89,8 @@ class Pair:
         """v_P, the variance of the fast array at frozen W."""
         spread, rate = self.fast_update.spread(P, self.gradient(W, P)), self.learning_rate
         stiffness = np.abs(self.slopes(W, P)[0])
-        if np.any(rate * stiffness >= 2.0):
-            raise ValueError(
-                f"learning_rate = {np.max(rate):g}: the fast array overshoots, its steps reverse "
-                f"a deviation {np.max(rate * stiffness):.3g} times; make this less than 2"
-            )
-        return np.asarray(rate * spread / (stiffness * (2.0 - rate * stiffness)))
+        left = np.maximum(2.0 - rate * stiffness, OVERSHOOTING)
+        return np.asarray(rate * spread / (stiffness * left))
 
     def signal_variance(self, W: Array, P: Array) -> Array:
         """v_y, the variance of what is transferred, at frozen W."""
@@ -129,13 +126,19 @@ class Pair:
         )
         return _covariance(A, shaken @ np.swapaxes(shaken, -1, -2))
 
-    def require_inside(self, P: Array) -> None:
-        """Raise ValueError if P sits at an end of its dynamic range."""
+    def require_steady(self, W: Array, P: Array) -> None:
+        """Raise ValueError if P sits at an end of its dynamic range, or overshoots its mean."""
         low, high = self.fast.dynamic_range
         if np.any((low >= P) | (high <= P)):
             raise ValueError(
                 f"the array P saturates at {np.ravel(P)[0]:g}: the residual is out of its reach; "
                 "give a larger mixing, a wider range, or more noise"
+            )
+        reversal = np.max(self.learning_rate * self.slopes(W, P)[0])
+        if reversal >= 2.0 - OVERSHOOTING:
+            raise ValueError(
+                f"learning_rate = {np.max(self.learning_rate):g}: a step of P reverses a deviation "
+                f"{reversal:.3g} times, and must do so less than twice; lower the learning rate"
             )
 
 
