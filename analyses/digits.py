@@ -28,7 +28,7 @@ from aimctheory.objectives.softmax import softmax_digits
 from aimctheory.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
-BATCH, RATE, SEED, LEVEL = 10, 0.1, 0, 0.05
+BATCH, RATE, SEED, LEVEL = 10, 0.15, 0, 0.05
 RUNS = {
     "analog": (analog_sgd, 1.0, {}),
     "residual": (residual_learning, 1.5, {"transfer_rate": 0.05 * RATE, "mixing": 1.0}),
@@ -55,7 +55,7 @@ def train(
     late = 3 * steps // 5
     run = simulate(
         algorithm, cells, objective, hyper={"learning_rate": RATE, **hyper}, steps=steps,
-        replicates=replicates, rng=SEED, record_every=steps // 50, averages={"weight": weight},
+        replicates=replicates, rng=SEED, record_every=steps // 40, averages={"weight": weight},
     )  # fmt: skip
     return run.readout[:, run.steps > late], run.samples("weight", after=late)
 
@@ -95,7 +95,7 @@ def settle(objective: Any, cell: Any, mean_abs: Any, weight: Any) -> Any:
         slope = objective.gradient(weight[None])[0]
         size = mean_abs(slope, weight)
         drift = slope + size * cell.ratio(weight)
-        if np.abs(drift).max() < 1e-7:
+        if np.abs(drift).max() < 1e-6:
             return weight
         if count % 10 == 0:
             bend = (cell.ratio(weight + 1e-6) - cell.ratio(weight - 1e-6)) / 2e-6
@@ -141,10 +141,10 @@ def predict(objective: Any, noise: Any, make: Any, taus: Any, scatter: Any) -> d
 def compute(scale: Any) -> dict[str, Any]:
     objective = softmax_digits(batch=BATCH)
     taus = np.array(scale.pick((1.0, 4.0), (1.0, 2.0, 4.0, 8.0), (0.8, 1.0, 1.5, 2.0, 4.0, 8.0)))
-    each, steps = scale.pick(3, 5, 16), scale.pick(700, 1500, 10_000)
+    each, steps = scale.pick(3, 4, 16), scale.pick(400, 1000, 10_000)
     tau, optimum = np.repeat(taus, each)[:, None], objective.minimiser.value
     iterates, _ = train(objective, digital_sgd, None, steps, 2 * each)
-    scatter = (iterates - optimum)[:, :: scale.pick(4, 4, 1)].reshape(-1, optimum.size)
+    scatter = (iterates - optimum)[:, ::4].reshape(-1, optimum.size)
     noise = objective.sampling_noise(optimum)
     names = scale.pick(["linear"], list(CELLS), list(CELLS))
     data: dict[str, Any] = {
@@ -175,32 +175,42 @@ MEASURED = ((1, "analog", "Analog SGD"), (2, "residual", "Residual Learning"))
 
 
 def draw(data: dict[str, Any]) -> Any:
+    from matplotlib.ticker import LogLocator
+
     figure, axes = new_figure(
         2, data["cells"].size, height=2.5, sharex=True, sharey="row", squeeze=False
     )
-    tau, sure = data["tau"], f", measured ({100 * (1 - data['level']):g} % interval)"
-    digital = 2.2 * tau[-1]  # an ideal cell is the limit τ → ∞
     for column, name in enumerate(data["cells"]):
-        for ax, what, unit in zip(axes[:, column], WHATS[:2], (1, 100), strict=True):
-            for i, key, label in CURVES:
-                ax.plot(tau, unit * data[f"{name} {key} {what}"], **line(i), label=label)
-            for i, key, label in MEASURED:
-                value, half = unit * data[f"{name} {key} {what}"]
-                ax.errorbar(tau * 1.1 ** (i - 1), value, yerr=half, **points(i), label=label + sure)
-            value, half = unit * data[f"digital {what}"]
-            ax.errorbar([digital], value, yerr=half, **points(0), label="Digital SGD" + sure)
-            ax.axhline(value[0], color="0.5", linewidth=0.7)
         top, bottom = axes[:, column]
+        _panel(top, data, name, "loss")
+        _panel(bottom, data, name, "accuracy", unit=100)
         top.set_title(f"({'abc'[column]}) {name}")
-        top.set(xscale="log", yscale="log")
+        top.set_yscale("log")
+        top.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        top.yaxis.set_major_formatter("{x:g}")
+        top.minorticks_off()
         bottom.set_xlabel("half-width τ (units of weight)")
-        bottom.set_xticks([*tau, digital], [*(f"{t:g}" for t in tau), "∞"])
-        bottom.minorticks_off()
     axes[0, 0].set_ylabel("training loss − min f (nats)")
     axes[1, 0].set_ylabel("test accuracy (%)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
+
+
+def _panel(ax: Any, data: dict[str, Any], name: str, what: str, unit: float = 1) -> None:
+    tau, how = data["tau"], f", measured ({100 * (1 - data['level']):g} % interval)"
+    for i, key, label in CURVES:
+        ax.plot(tau, unit * data[f"{name} {key} {what}"], **line(i), label=label)
+    for i, key, label in MEASURED:
+        value, half = unit * data[f"{name} {key} {what}"]
+        ax.errorbar(tau * 1.1 ** (i - 1), value, yerr=half, **points(i), label=label + how)
+    value, half = unit * data[f"digital {what}"]
+    ideal = 2.2 * tau[-1]  # where τ = ∞ is drawn: an ideal cell, which makes Analog SGD digital
+    ax.errorbar([ideal], value, yerr=half, **points(0), label="Digital SGD" + how)
+    ax.axhline(value[0], color="0.5", linewidth=0.7)
+    ax.set_xscale("log")
+    ax.set_xticks([*tau, ideal], [*(f"{t:g}" for t in tau), "∞"])
+    ax.minorticks_off()
 
 
 def summary(data: dict[str, Any]) -> dict[str, Any]:

@@ -124,7 +124,7 @@ LOOKS = {
 
 
 def draw(data: dict[str, Any]) -> Any:
-    figure, (bias, shift, square) = new_figure(1, 3, height=3.6)
+    figure, (bias, shift, square) = new_figure(1, 3, height=3.9)
     keys: dict[str, Any] = {}
 
     def both(ax: Any, look: tuple[int, str], x: Any, found: Any, fine: Any, curve: Any) -> None:
