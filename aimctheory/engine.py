@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimctheory import kernels
-from aimctheory.lanes import LANES
+from aimctheory.lanes import LANES, Cells, Draws
 from aimctheory.noise import key_words, sample_rows, stream_hash
 from aimctheory.plan import SLOPE, Plan
 
@@ -46,24 +46,16 @@ class Kernel:
         self.problem, self.key = plan.problem, key
         problem = plan.problem
         self.plan = plan
-        self.module = kernels.load(kernels.module_text(plan))
-        self.lanes = problem.replicates * problem.coordinates
-        self.size = -(-self.lanes // _PAD) * _PAD
-        self.blocks = -(-self.size // LANES)
-        numbers = problem.numbers
-        self._lay_cells()
-        rows = [numbers[n] if n != SLOPE else 0.0 for n in plan.lane_numbers]
-        self.number = self._block([self._row(value) for value in rows])
-        self.scalar = np.array([float(numbers[n]) for n in plan.scalars])
-        ends = [end for array in plan.arrays for end in problem.bounds(array)]
-        self.bounds = self._block([self._row(end) for end in ends])
-        self._lay_noise()
-        self.left_lanes = np.full((self.blocks, LANES), -1, dtype=np.int64)
-        self.broke_lanes = np.full((self.blocks, LANES), -1, dtype=np.int64)
-        self._sums = np.zeros((batches, self.blocks, 2 * len(plan.averages) * LANES))
+        self.text = kernels.module_text(plan)
+        self.used = problem.replicates * problem.coordinates
+        self.blocks = -(-self.used // LANES)
+        self.lanes, self.draws = self._lay_cells(), self._lay_draws()
+        moments = plan.first_extreme - len(plan.states)
+        self._sums = np.zeros((batches, self.blocks, moments * LANES))
         states = len(plan.states) * LANES
         self._records = np.empty((records, self.blocks, states))
-        self._records[0] = self.cells[:, :states]
+        self._records[0] = self.lanes.cells[:, :states]
+        self._points = np.empty((self.blocks, LANES))
         self._pool = ThreadPoolExecutor(min(threads(), self.blocks))
 
     # ---- layout: (blocks, rows × LANES) --------------------------------------------------------
@@ -73,7 +65,7 @@ class Kernel:
         shape = (self.problem.replicates, self.problem.coordinates)
         flat = np.broadcast_to(np.asarray(value, dtype=float), shape).ravel()
         padded = np.empty(self.blocks * LANES)
-        padded[: self.lanes], padded[self.lanes :] = flat, flat[-1]
+        padded[: self.used], padded[self.used :] = flat, flat[-1]
         return padded.reshape(self.blocks, LANES)
 
     def _block(self, rows: list[Array]) -> Array:
@@ -83,33 +75,49 @@ class Kernel:
 
     def _unblock(self, rows: NDArray[Any]) -> NDArray[Any]:
         """(…, blocks, LANES) back to (…, R, D)."""
-        flat = rows.reshape(*rows.shape[:-2], self.blocks * LANES)[..., : self.lanes]
+        flat = rows.reshape(*rows.shape[:-2], self.blocks * LANES)[..., : self.used]
         return flat.reshape(*flat.shape[:-1], self.problem.replicates, self.problem.coordinates)
 
-    def _lay_cells(self) -> None:
-        rows = [self._row(self.problem.start[s]) for s in self.plan.states]
-        rows += [np.zeros((self.blocks, LANES))] * (self.plan.cell_rows - len(rows))
-        self.cells = self._block(rows)
-        self.start = self.cells.copy()
+    def _lay_cells(self) -> Cells:
+        problem, plan = self.problem, self.plan
+        numbers = problem.numbers
+        rows = [self._row(problem.start[s]) for s in plan.states]
+        rows += [np.zeros((self.blocks, LANES))] * (plan.cell_rows - len(rows))
+        cells = self._block(rows)
+        given = [numbers[n] if n != SLOPE else 0.0 for n in plan.lane_numbers]
+        return Cells(
+            cells=cells,
+            start=cells.copy(),
+            number=self._block([self._row(value) for value in given]),
+            scalar=np.array([float(numbers[n]) for n in plan.scalars]),
+            bounds=self._block([self._row(x) for a in plan.arrays for x in problem.bounds(a)]),
+            left=np.full((self.blocks, LANES), -1, dtype=np.int64),
+            broke=np.full((self.blocks, LANES), -1, dtype=np.int64),
+            size=-(-self.used // _PAD) * _PAD,
+            states=len(plan.states),
+            arrays=len(plan.arrays),
+            low=plan.first_extreme,
+        )
 
-    def _lay_noise(self) -> None:
+    def _lay_draws(self) -> Draws:
         streams, problem = self.plan.streams, self.problem
         kinds = [problem.laws[s].form.raw == "normal" for s, _ in streams]
-        self.normal = np.array(kinds, dtype=np.bool_)
-        self.streams = np.array([stream_hash(s) for s, _ in streams], dtype=np.uint32)
         # Normals are single precision anyway; half the memory traffic of the lane loop.
         kind = np.float32 if all(kinds) else np.float64
-        self.raw = np.zeros((self.blocks, max(1, 4 * len(streams)) * LANES), dtype=kind)
-        self.group = np.full(self.blocks, -1, dtype=np.int64)
-        lane = np.minimum(np.arange(self.blocks * LANES), self.lanes - 1)
+        lane = np.minimum(np.arange(self.blocks * LANES), self.used - 1)
         place = lane % problem.coordinates
         words = [problem.stream_coordinates(per)[place] for _, per in streams] or [place]
-        shape = (len(words), self.blocks, LANES)
-        stacked = np.array(words, dtype=np.uint32).reshape(shape)
-        self.coordinate = np.ascontiguousarray(stacked.transpose(1, 0, 2))
+        stacked = np.array(words, dtype=np.uint32).reshape(len(words), self.blocks, LANES)
         replicate = (lane // problem.coordinates).astype(np.uint32)
-        self.replicate = replicate.reshape(self.blocks, LANES)
-        self.words = np.array(key_words(self.key), dtype=np.uint32)
+        return Draws(
+            raw=np.zeros((self.blocks, max(1, 4 * len(streams)) * LANES), dtype=kind),
+            group=np.full(self.blocks, -1, dtype=np.int64),
+            normal=np.array(kinds, dtype=np.bool_),
+            streams=np.array([stream_hash(s) for s, _ in streams], dtype=np.uint32),
+            coordinate=np.ascontiguousarray(stacked.transpose(1, 0, 2)),
+            replicate=replicate.reshape(self.blocks, LANES),
+            key=np.array(key_words(self.key), dtype=np.uint32),
+        )
 
     # ---- running -------------------------------------------------------------------------------
 
@@ -127,16 +135,17 @@ class Kernel:
             begin = int(end)
 
     def _call(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
-        run = self.module.run
+        whole = not (begin % 4 or (ends % 4).any())
+        four = self._entry("four_steps") if (np.diff(ends, prepend=begin) >= 4).any() else 0
+        one = 0 if whole else self._entry("one_step")
+        run = kernels.driver("run")
 
         def share(first: int, last: int) -> None:
             block, skip = first, 0
             while block < last:
                 block, pause = run(
-                    block, last, skip, begin, ends, slots, closes, self.cells, self.start,
-                    self.number, self.raw, self.group, self.scalar, self.normal, self.streams,
-                    self.coordinate, self.replicate, self.words, self.bounds, self.left_lanes,
-                    self.broke_lanes, self._records, self._sums, self.size,
+                    four, one, self.lanes, self.draws, block, last, skip, begin, ends, slots,
+                    closes, self._records, self._sums,
                 )  # fmt: skip
                 if block < last:
                     self._replay(block, ends[pause - 1] if pause else begin, ends[pause])
@@ -144,13 +153,16 @@ class Kernel:
 
         self._share(share)
 
+    def _entry(self, name: str) -> Any:
+        """The address of a compiled function of the kernel; compiled when first needed."""
+        single = name != "query_points" and self.draws.raw.dtype == np.float32
+        return kernels.entry(self.text, name, single)
+
     def _replay(self, b: int, begin: int, end: int) -> None:
         """Find the steps at which lanes of a block left: run it again from its kept start."""
-        lanes = min(LANES, self.size - b * LANES)
-        self.module.replay(
-            begin, end, self.start[b].copy(), self.number[b], self.raw[b].copy(), self.scalar,
-            self.normal, self.streams, self.coordinate[b], self.replicate[b], self.words,
-            self.bounds[b], self.left_lanes[b], self.broke_lanes[b], lanes,
+        kernels.driver("replay")(
+            self._entry("one_step"), self.lanes, self.draws, b, begin, end,
+            self.lanes.start[b].copy(), self.draws.raw[b].copy(),
         )  # fmt: skip
 
     def _share(self, work: Any) -> None:
@@ -166,28 +178,24 @@ class Kernel:
     def _refresh_slope(self, k: int) -> None:
         """One array call gives the gradient of all replicates at their query points."""
         problem, objective = self.problem, self.problem.objective
-        points = np.empty((self.blocks, LANES))
-        self._share(
-            lambda a, b: self.module.query_points(
-                a, b, self.cells, self.number, self.scalar, points, self.size
-            )
-        )
+        query, gather = self._entry("query_points"), kernels.driver("gather")
+        self._share(lambda a, b: gather(query, self.lanes, a, b, self._points))
         rows = None
         if objective.batch:
             replicates = np.arange(problem.replicates)
             rows = sample_rows(self.key, k, replicates, objective.batch, objective.samples)
-        slope = objective.gradient(self._unblock(points), rows)
+        slope = objective.gradient(self._unblock(self._points), rows)
         row = self.plan.lane_numbers.index(SLOPE)
-        self.number[:, row * LANES : (row + 1) * LANES] = self._row(slope)
+        self.lanes.number[:, row * LANES : (row + 1) * LANES] = self._row(slope)
 
     # ---- what came of it -------------------------------------------------------------------------
 
     @property
     def sums(self) -> Array:
-        """(batches, averages, 2, R, D): sums and sums of squares."""
-        batches, blocks, _ = self._sums.shape
-        rows = self._sums.reshape(batches, blocks, len(self.plan.averages), 2, LANES)
-        return np.asarray(self._unblock(rows.transpose(0, 2, 3, 1, 4)))
+        """(batches, moments, R, D): the sums of the averages, then those of their products."""
+        batches, blocks, width = self._sums.shape
+        rows = self._sums.reshape(batches, blocks, width // LANES, LANES)
+        return np.asarray(self._unblock(rows.transpose(0, 2, 1, 3)))
 
     @property
     def records(self) -> dict[str, Array]:
@@ -200,9 +208,9 @@ class Kernel:
     @property
     def left(self) -> NDArray[np.int64]:
         """The first step outside the dynamic range, (R, D), −1 for never."""
-        return np.asarray(self._unblock(self.left_lanes))
+        return np.asarray(self._unblock(self.lanes.left))
 
     @property
     def broke(self) -> NDArray[np.int64]:
         """The first step that was not finite, (R, D), −1 for never."""
-        return np.asarray(self._unblock(self.broke_lanes))
+        return np.asarray(self._unblock(self.lanes.broke))

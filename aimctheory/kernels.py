@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from aimctheory import elementary, lanes, noise
+from aimctheory.kernel_text import ENTRIES, driver_text
 from aimctheory.kernel_text import module_text as module_text
 
 
@@ -30,37 +30,14 @@ def cache_folder() -> Path:
     return Path(base) / "aimctheory"
 
 
-@functools.cache
-def _register() -> None:
-    """Let Numba compile the plain functions that kernels call."""
-    from numba.extending import overload, register_jitable
-
-    bare = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-    def where(condition: Any, a: Any, b: Any) -> Any:
-        def select(condition: Any, a: Any, b: Any) -> Any:
-            return a if condition else b
-
-        return select
-
-    overload(elementary.where, jit_options={"forceinline": True, **bare})(where)
-    small: tuple[Any, ...] = (*elementary.KERNEL_FUNCTIONS, *noise.KERNEL_FUNCTIONS)
-    for function in small:
-        register_jitable(forceinline=True, **bare)(function)
-    loops: tuple[Any, ...] = lanes.KERNEL_FUNCTIONS
-    for function in loops:
-        register_jitable(**bare)(function)
-
-
 def load(text: str) -> ModuleType:
-    """The module of this text, compiled code from an earlier process if there is any.
+    """The module of this text, plain Python until its functions are compiled.
 
     Raises ValueError when the cache folder cannot be written.
     """
     name = "kernel_" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     if name in sys.modules:
         return sys.modules[name]
-    _register()
     folder = cache_folder()
     path = folder / f"{name}.py"
     try:
@@ -81,3 +58,29 @@ def load(text: str) -> ModuleType:
     sys.modules[name] = module  # before executing: Numba's cache finds functions by module name
     spec.loader.exec_module(module)
     return module
+
+
+@functools.cache
+def entry(text: str, name: str, single: bool) -> Any:
+    """An entry of the module of this text, compiled: its address, which `lanes.call` takes.
+
+    `single`: its third array is in single precision.  Raises as `load` does.
+    """
+    from aimctheory import compiled
+
+    return compiled.entry(getattr(_prepared(text), name), single).address
+
+
+@functools.cache
+def _prepared(text: str) -> ModuleType:
+    from aimctheory import compiled
+
+    module = load(text)
+    compiled.prepare(module, ENTRIES)
+    return module
+
+
+@functools.cache
+def driver(name: str) -> Any:
+    """A function of `lanes` that runs kernels, compiled.  Raises as `load` does."""
+    return getattr(load(driver_text()), name)

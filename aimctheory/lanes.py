@@ -3,15 +3,16 @@
 A *lane* is one element of one replicate; lanes are numbered (replicate, coordinate) with the
 coordinate fastest, and held in blocks of `LANES`.  A block's rows lie in one flat array, row i of
 lane j at ``LANES * i + j``, so that a lane loop touches three arrays only (its cells, its numbers,
-its raw draws) and vectorises.  The functions here are plain text that Numba compiles into each
-kernel (`KERNEL_FUNCTIONS`); they can be read, and run, as Python.
+its raw draws) and vectorises.  The functions here are plain text that Numba compiles into the
+driver of all kernels; they can be read, and run, as Python.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import empty, uint32
 from numpy.typing import NDArray
 
 from aimctheory.noise import normal_pair, philox, unit_uniform
@@ -24,11 +25,16 @@ SEGMENT = 256
 Rows = NDArray[Any]
 
 
+def wide_vectors() -> None:
+    """Lets the compiler use the processor's widest vectors in the function that calls this."""
+
+
 def fill(
     raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, coordinate: Rows,
     replicate: Rows, key: Rows, n: int,
 ) -> None:  # fmt: skip
     """The raw draws of steps 4·group … 4·group + 3 of a block: row 4s + i is stream s, step i."""
+    wide_vectors()
     for s in range(streams.size):
         for j in range(n):
             x0, x1, x2, x3 = philox(
@@ -114,3 +120,107 @@ def hand_over(cells: Rows, first: int, last: int, to: Rows) -> None:
 
 KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, copy, hand_over)
 """What Numba has to know."""
+
+
+def call(
+    function: Any, cells: Rows, number: Rows, raw: Rows, scalar: Rows, n: int, k: int, phase: int
+) -> None:  # fmt: skip
+    """Apply an entry of a kernel to one block; compiled, `function` is its address."""
+    function(cells, number, raw, scalar, n, k, phase)
+
+
+class Cells(NamedTuple):
+    """The lanes of a run, block by block, and which row of a block holds what."""
+
+    cells: Rows
+    start: Rows
+    number: Rows
+    scalar: Rows
+    bounds: Rows
+    left: Rows
+    broke: Rows
+    size: int
+    states: int
+    arrays: int
+    low: int
+
+
+class Draws(NamedTuple):
+    """The raw draws of four steps of every block, and the counter words that they come from."""
+
+    raw: Rows
+    group: Rows
+    normal: Rows
+    streams: Rows
+    coordinate: Rows
+    replicate: Rows
+    key: Rows
+
+
+def run(
+    four_steps: Any, one_step: Any, lanes: Cells, draws: Draws, first: int, last: int, skip: int,
+    begin: int, ends: Rows, slots: Rows, closes: Rows, records: Rows, sums: Rows,
+) -> tuple[int, int]:  # fmt: skip
+    """Steps begin … ends[-1] of blocks first … last − 1; no lane depends on another.
+
+    Returns (block, pause) where a lane left its range or broke, for `replay`, else (last, 0).
+    """
+    words = empty(4 * LANES, uint32)
+    states, arrays, low = lanes.states, lanes.arrays, lanes.low
+    for b in range(first, last):
+        n = min(LANES, lanes.size - b * LANES)
+        cell, number, raw = lanes.cells[b], lanes.number[b], draws.raw[b]
+        coordinate, replicate = draws.coordinate[b], draws.replicate[b]
+        for s in range(skip if b == first else 0, ends.size):
+            k, end = (ends[s - 1] if s > 0 else begin), ends[s]
+            watch_from(cell, lanes.start[b], arrays, low, n)
+            while k < end:
+                if k // 4 != draws.group[b]:
+                    draws.group[b] = k // 4
+                    fill(
+                        raw, words, k // 4, draws.normal, draws.streams, coordinate, replicate,
+                        draws.key, n,
+                    )  # fmt: skip
+                if k % 4 == 0 and end - k >= 4:
+                    call(four_steps, cell, number, raw, lanes.scalar, n, k, 0)
+                    k += 4
+                else:
+                    call(one_step, cell, number, raw, lanes.scalar, n, k - k % 4, k % 4)
+                    k += 1
+            news = escaped(cell, lanes.bounds[b], lanes.left[b], lanes.broke[b], arrays, low, n)
+            if slots[s] >= 0:
+                copy(cell, states * LANES, records[slots[s], b])
+            if closes[s] >= 0:
+                hand_over(cell, states * LANES, low * LANES, sums[closes[s], b])
+            if news:
+                return b, s
+    return last, 0
+
+
+def replay(
+    one_step: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int, cell: Rows, raw: Rows
+) -> None:
+    """Block b again from `begin` to `end`, one step at a time, to note who left and when.
+
+    `cell` and `raw` are the block's cells at `begin` and room for its draws.
+    """
+    words = empty(4 * LANES, uint32)
+    n = min(LANES, lanes.size - b * LANES)
+    for k in range(begin, end):
+        if k == begin or k % 4 == 0:
+            fill(
+                raw, words, k // 4, draws.normal, draws.streams, draws.coordinate[b],
+                draws.replicate[b], draws.key, n,
+            )  # fmt: skip
+        call(one_step, cell, lanes.number[b], raw, lanes.scalar, n, k - k % 4, k % 4)
+        note(
+            cell, lanes.bounds[b], lanes.left[b], lanes.broke[b], lanes.states, lanes.arrays,
+            k + 1, n,
+        )  # fmt: skip
+
+
+def gather(query_points: Any, lanes: Cells, first: int, last: int, points: Rows) -> None:
+    """The points of blocks first … last − 1 at which their gradients are taken."""
+    for b in range(first, last):
+        n = min(LANES, lanes.size - b * LANES)
+        call(query_points, lanes.cells[b], lanes.number[b], points[b], lanes.scalar, n, 0, 0)

@@ -33,8 +33,9 @@ SLOPE = "objective_slope"
 class Plan:
     """What a kernel is made of: the recorded update and where each of its inputs comes from.
 
-    Rows of a block's cells: the states; two per average (sum, sum of squares); two per array
-    (smallest and largest weight of the segment); one that is 0 while every buffer is finite.
+    Rows of a block's cells: the states; the sum of every average; the sum of every product of two
+    of them; two per array (smallest and largest weight of the segment); one that is 0 while every
+    buffer is finite.
     """
 
     problem: Problem
@@ -54,7 +55,7 @@ class Plan:
     @property
     def first_extreme(self) -> int:
         """The first row of the running extremes."""
-        return len(self.states) + 2 * len(self.averages)
+        return len(self.states) + len(self.averages) + len(self.problem.pairs)
 
     @property
     def cell_rows(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,11 @@ class Problem:
         values |= {"row": place // columns, "column": place % columns}
         values |= {"rows": float(rows), "columns": float(columns)}
         return values
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of averages whose products are summed, each average with itself included."""
+        return list(combinations_with_replacement(self.averages, 2))
 
     def bounds(self, array: str) -> tuple[Any, Any]:
         """The dynamic range of an array's devices."""

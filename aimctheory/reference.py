@@ -49,8 +49,9 @@ class Reference:
         self.state = {name: np.array(values) for name, values in problem.start.items()}
         self.left = np.full(shape, -1, dtype=np.int64)
         self.broke = np.full(shape, -1, dtype=np.int64)
-        self._sums = {name: np.zeros((2, *shape)) for name in problem.averages}
-        self.sums = np.zeros((batches, len(problem.averages), 2, *shape))
+        moments = len(problem.averages) + len(problem.pairs)
+        self._sums = np.zeros((moments, *shape))
+        self.sums = np.zeros((batches, moments, *shape))
         self.records = {s: np.empty((shape[0], records, shape[1])) for s in self.state}
         self._keep(0)
         numbers = problem.numbers
@@ -74,9 +75,8 @@ class Reference:
             if slot >= 0:
                 self._keep(slot)
             if close >= 0:
-                for i, sums in enumerate(self._sums.values()):
-                    self.sums[close, i] = sums
-                    sums[:] = 0.0
+                self.sums[close] = self._sums
+                self._sums[:] = 0.0
 
     def _keep(self, slot: int) -> None:
         for name, values in self.state.items():
@@ -116,9 +116,9 @@ class Reference:
         new, averaged, _ = update(problem, state, slope, raw, self._hyper, self._laws, ops)
         shape = (problem.replicates, problem.coordinates)
         self.state = {name: np.broadcast_to(new[name], shape) for name in self.state}
-        for name, value in averaged.items():
-            self._sums[name][0] += value
-            self._sums[name][1] += value * value
+        products = (averaged[a] * averaged[b] for a, b in problem.pairs)
+        for sums, value in zip(self._sums, [*averaged.values(), *products], strict=True):
+            sums += value
         self._watch(k + 1)
 
     def _watch(self, step: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class BatchMeans:
-    """Mean and variance of a traced function over consecutive batches of steps.
+    """Moments of a traced function over consecutive batches of steps; arrays are (R, batches, D).
 
-    Batch b covers steps ``edges[b]`` … ``edges[b + 1] - 1``; both arrays are (R, batches, D).
+    Batch b covers steps ``edges[b]`` … ``edges[b + 1] - 1``; `covariance` is with the other
+    averages of the run, by name.
     """
 
     edges: NDArray[np.int64]
     mean: Array
     variance: Array
+    covariance: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,8 @@ class Run:
 
         (R, D).  An average of that name is taken before a recorded state: it saw every step.
         """
-        if name in self.averages:
-            batches = self.averages[name]
-            kept = batches.edges[:-1] >= after
-            if kept.any():
-                lengths = np.diff(batches.edges)[kept]
-                return np.asarray(np.average(batches.mean[:, kept], axis=1, weights=lengths))
-        else:
-            kept = self.steps >= after
-            values = self._trajectory(name)
-            if kept.any():
-                return np.asarray(values[:, kept].mean(axis=1))
-        raise ValueError(
-            f"nothing of {name!r} lies after step {after}; "
-            f"the run has {self.provenance['steps']} steps"
-        )
+        series, lengths = self._series(name, after)
+        return np.asarray(np.average(series, axis=1, weights=lengths))
 
     def mean(self, name: str, after: int = 0) -> Estimate:
         """The stationary mean of a state, average or "readout" over steps ≥ `after`.
@@ -104,22 +93,44 @@ class Run:
         split into batches.  Replicates that stopped are left out.  A single coordinate gives a
         scalar estimate.
         """
-        samples = self.samples(name, after)
-        alive = np.flatnonzero(np.isfinite(samples).all(axis=1))
-        if not alive.size:
-            raise ValueError(
-                f"all {len(samples)} replicates became non-finite, so {name!r} has no mean; take "
-                "smaller rates"
-            )
-        if alive.size > 1:
-            samples = samples[alive]
-            return replicate_mean(samples[:, 0] if samples.shape[1] == 1 else samples)
+        return _estimate(*self._series(name, after), name)
+
+    def covariance(self, a: str, b: str, after: int = 0) -> Estimate:
+        """The stationary covariance E[(a − Ea)(b − Eb)] of two averages over steps ≥ `after`.
+
+        Ea and Eb are means over time and replicates; replicates and interval are those of `mean`.
+        """
+        for name in (a, b):
+            if name not in self.averages:
+                known = ", ".join(self.averages) or "none; name them in simulate(averages=…)"
+                raise ValueError(f"there is no average {name!r} in this run; it has: {known}")
+        (x, lengths), (y, _) = self._series(a, after), self._series(b, after)
+        alive = np.isfinite(x + y).all(axis=(1, 2))
+        center = [np.average(z[alive], axis=1, weights=lengths).mean(axis=0) for z in (x, y)]
+        batches = self.averages[a]
+        within = batches.variance if a == b else batches.covariance[b]
+        between = (x - center[0]) * (y - center[1])
+        return _estimate(within[:, -len(lengths) :] + between, lengths, f"{a} {b}")
+
+    def variance(self, name: str, after: int = 0) -> Estimate:
+        """The stationary variance of an average: its covariance with itself."""
+        return self.covariance(name, name, after)
+
+    def _series(self, name: str, after: int) -> tuple[Array, NDArray[np.int64]]:
+        """Means of batches, or records, from step `after` on (R, n, D), and how many steps each."""
         if name in self.averages:
             batches = self.averages[name]
-            series = batches.mean[alive[0], batches.edges[:-1] >= after]
+            kept = batches.edges[:-1] >= after
+            values, lengths = batches.mean, np.diff(batches.edges)
         else:
-            series = self._trajectory(name)[alive[0], self.steps >= after]
-        return batch_mean(series[:, 0] if series.shape[1] == 1 else series)
+            kept = self.steps >= after
+            values, lengths = self._trajectory(name), np.ones_like(self.steps)
+        if not kept.any():
+            raise ValueError(
+                f"nothing of {name!r} lies after step {after}; "
+                f"the run has {self.provenance['steps']} steps"
+            )
+        return values[:, kept], lengths[kept]
 
     def _trajectory(self, name: str) -> Array:
         if name == "readout":
@@ -128,3 +139,18 @@ class Run:
             known = ", ".join([*self.averages, *self.states, "readout"])
             raise ValueError(f"there is no {name!r} in this run; it has: {known}")
         return self.states[name]
+
+
+def _estimate(series: Array, lengths: NDArray[np.int64], name: str) -> Estimate:
+    """The mean of a series (R, n, D): over replicates, or along the only one that is finite."""
+    alive = np.flatnonzero(np.isfinite(series).all(axis=(1, 2)))
+    if not alive.size:
+        raise ValueError(
+            f"all {len(series)} replicates became non-finite, so {name!r} has no mean; take "
+            "smaller rates"
+        )
+    if series.shape[2] == 1:
+        series = series[:, :, 0]
+    if alive.size > 1:
+        return replicate_mean(np.average(series[alive], axis=1, weights=lengths))
+    return batch_mean(series[alive[0]], batches=min(64, len(lengths)))

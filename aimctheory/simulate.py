@@ -170,14 +170,15 @@ def _per_record(value: Any, problem: Problem) -> Array:
 
 
 def _batch_means(problem: Problem, sums: Array, edges: NDArray[np.int64]) -> dict[str, BatchMeans]:
-    found = {}
-    lengths = np.diff(edges)[:, None, None]
-    for i, name in enumerate(problem.averages):
-        mean = sums[:, i, 0] / lengths
+    lengths = np.diff(edges)[:, None, None, None]
+    each = (sums / lengths).transpose(1, 2, 0, 3)  # (moments, R, batches, D)
+    mean = dict(zip(problem.averages, each, strict=False))
+    spread: dict[str, dict[str, Array]] = {name: {} for name in mean}
+    for (a, b), product in zip(problem.pairs, each[len(mean) :], strict=True):
         with np.errstate(all="ignore"):  # of replicates that are no longer finite
-            variance = np.maximum(sums[:, i, 1] / lengths - mean**2, 0.0)
-        found[name] = BatchMeans(edges, mean.transpose(1, 0, 2), variance.transpose(1, 0, 2))
-    return found
+            found = product - mean[a] * mean[b]
+        spread[a][b] = spread[b][a] = np.maximum(found, 0.0) if a == b else found
+    return {n: BatchMeans(edges, mean[n], spread[n].pop(n), spread[n]) for n in mean}
 
 
 def _device_text(problem: Problem) -> str:

@@ -255,7 +255,8 @@ def record(
     try:
         result = function(*args)
     finally:
-        sys.setprofile(before)
+        # cProfile hands out its profiler, which only that one's `enable` puts back.
+        before.enable() if hasattr(before, "enable") else sys.setprofile(before)
     outputs = result if isinstance(result, dict) else {"value": result}
     nodes = {name: as_node(value) for name, value in outputs.items()}
     named = sorted(names.values(), key=lambda item: item[1].serial)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aimctheory import algorithms, catalogue, kernels
+from aimctheory import algorithms, catalogue, kernels, lanes
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
@@ -40,6 +39,7 @@ def numbers_of(run: Run) -> dict[str, NDArray[Any]]:
     found |= {f"state {name}": values for name, values in run.states.items()}
     for name, batches in run.averages.items():
         found[f"mean {name}"], found[f"variance {name}"] = batches.mean, batches.variance
+        found |= {f"covariance {name} {other}": v for other, v in batches.covariance.items()}
     return found | {"left": run.outcomes.left, "broke": run.outcomes.broke}
 
 
@@ -101,30 +101,22 @@ AVERAGES = {
 
 def plain_module(text: str) -> types.ModuleType:
     """A generated module read as ordinary Python: no compiler between the text and its meaning."""
-    stub = types.ModuleType("numba")
-    stub.njit = lambda **_: lambda function: function  # type: ignore[attr-defined]
     module = types.ModuleType("plain_kernel")
-    before = sys.modules.get("numba")
-    sys.modules["numba"] = stub
-    try:
-        exec(compile(text, "<generated>", "exec"), module.__dict__)
-    finally:
-        sys.modules.pop("numba")
-        if before is not None:
-            sys.modules["numba"] = before
+    exec(compile(text, "<generated>", "exec"), module.__dict__)
     return module
 
 
 @contextmanager
-def uncompiled() -> Iterator[None]:
-    """Kernels run as the plain Python they are printed as."""
-    before = kernels.load
-    kernels.load = plain_module
+def uncompiled(read: Callable[[str], types.ModuleType] = plain_module) -> Iterator[None]:
+    """Kernels, and the run over their blocks, are the plain Python they are printed as."""
+    before = kernels.entry, kernels.driver
+    kernels.entry = lambda text, name, single: getattr(read(text), name)  # type: ignore[assignment]
+    kernels.driver = lambda name: getattr(lanes, name)  # type: ignore[assignment]
     try:
         with np.errstate(all="ignore"):
             yield
     finally:
-        kernels.load = before
+        kernels.entry, kernels.driver = before
 
 
 def both(algorithm: Algorithm, device: Any, objective: Any, **options: Any) -> tuple[Run, Run]:

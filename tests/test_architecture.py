@@ -19,7 +19,7 @@ SIDES = {
     },
     "theory": {"derive", "exact"},
     "experiment": {
-        "noise", "lanes", "problem", "plan", "kernel_text", "kernels", "engine", "reference",
+        "noise", "lanes", "problem", "plan", "kernel_text", "compiled", "kernels", "engine", "reference",
         "simulate", "run",
     },
     "statistics": {"statistics"},
@@ -64,7 +64,8 @@ ONLY = {
 # Libraries that belong to some modules only.
 RESERVED = {
     "matplotlib": {"figures", "analyses"},
-    "numba": {"kernels", "doctor"},
+    "numba": {"compiled", "doctor"},
+    "llvmlite": {"compiled"},
     "sklearn": {"objectives"},
     "flint": {"balls", "certify", "roots", "claims"},
 }
