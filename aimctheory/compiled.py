@@ -13,65 +13,54 @@ from typing import Any
 
 from llvmlite import ir
 from numba import cfunc, njit, types
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import lower_builtin, register_jitable, type_callable
 from numba.np.arrayobj import make_array
 
 from aimctheory import elementary, lanes, noise
 
 
-@intrinsic
-def _select(context: Any, condition: Any, a: Any, b: Any) -> Any:
-    kind = context.unify_types(a, b)
-
-    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-        wanted = zip(values, signature.args, (types.boolean, kind, kind), strict=True)
-        return builder.select(*(target.cast(builder, *value) for value in wanted))
-
-    return kind(condition, a, b), generate
+@type_callable(elementary.where)
+def _where_type(context: Any) -> Any:
+    return lambda condition, a, b: context.unify_types(a, b)
 
 
-@intrinsic
-def _wide_vectors(context: Any) -> Any:
-    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-        # Left to itself LLVM uses half of AVX-512.  llvmlite's own `add` knows bare words only.
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
-        return target.get_dummy_value()
-
-    return types.void(), generate
+@lower_builtin(elementary.where, types.Any, types.Any, types.Any)
+def _where(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+    kind = signature.return_type
+    wanted = zip(values, signature.args, (types.boolean, kind, kind), strict=True)
+    return builder.select(*(target.cast(builder, *value) for value in wanted))
 
 
-@intrinsic
-def _call(
-    context: Any, function: Any, cells: Any, number: Any, raw: Any, scalar: Any, n: Any, k: Any,
-    phase: Any,
-) -> Any:  # fmt: skip
-    def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-        address, *rows = values[:5]
-        pointers = [
-            make_array(kind)(target, builder, row).data
-            for kind, row in zip(signature.args[1:5], rows, strict=True)
-        ]
-        given = [*pointers, *values[5:]]
-        kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
-        builder.call(builder.inttoptr(address, kind.as_pointer()), given)
-        return target.get_dummy_value()
-
-    whole = types.int64
-    return types.void(whole, cells, number, raw, scalar, whole, whole, whole), generate
+@type_callable(lanes.wide_vectors)
+def _wide_vectors_type(context: Any) -> Any:
+    return lambda: types.void
 
 
-# Numba compares the names and annotations of the two signatures; lambdas have no annotations.
-overload(elementary.where, inline="always")(
-    lambda condition, a, b: lambda condition, a, b: _select(condition, a, b)
-)
-overload(lanes.wide_vectors, inline="always")(lambda: lambda: _wide_vectors())
-overload(lanes.call, inline="always")(
-    lambda function, cells, number, raw, scalar, n, k, phase: (
-        lambda function, cells, number, raw, scalar, n, k, phase: (
-            _call(function, cells, number, raw, scalar, n, k, phase)
-        )
+@lower_builtin(lanes.wide_vectors)
+def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+    # Left to itself LLVM uses half of AVX-512.  llvmlite's own `add` knows bare words only.
+    set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+    return target.get_dummy_value()
+
+
+@type_callable(lanes.call)
+def _call_type(context: Any) -> Any:
+    return lambda function, cells, number, raw, scalar, n, k, first, last: types.void
+
+
+@lower_builtin(lanes.call, *[types.Any] * 9)
+def _call(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+    address, *given = (
+        make_array(kind)(target, builder, value).data
+        if isinstance(kind, types.Array)
+        else target.cast(builder, value, kind, types.int64)
+        for kind, value in zip(signature.args, values, strict=True)
     )
-)
+    kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
+    builder.call(builder.inttoptr(address, kind.as_pointer()), given)
+    return target.get_dummy_value()
+
+
 _PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 for _small in (*elementary.KERNEL_FUNCTIONS, *noise.KERNEL_FUNCTIONS):
     register_jitable(forceinline=True, **_PLAIN)(_small)
@@ -92,7 +81,7 @@ def entry(function: Callable[..., None], single: bool) -> Any:
     """
     doubles = types.CPointer(types.float64)
     third = types.CPointer(types.float32) if single else doubles
-    signature = types.void(doubles, doubles, third, doubles, *[types.int64] * 3)
+    signature = types.void(doubles, doubles, third, doubles, *[types.int64] * 4)
     return cfunc(signature, cache=True, error_model="numpy")(function)
 
 

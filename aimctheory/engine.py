@@ -135,17 +135,15 @@ class Kernel:
             begin = int(end)
 
     def _call(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
-        whole = not (begin % 4 or (ends % 4).any())
-        four = self._entry("four_steps") if (np.diff(ends, prepend=begin) >= 4).any() else 0
-        one = 0 if whole else self._entry("one_step")
+        steps = self._entry("steps")
         run = kernels.driver("run")
 
         def share(first: int, last: int) -> None:
             block, skip = first, 0
             while block < last:
                 block, pause = run(
-                    four, one, self.lanes, self.draws, block, last, skip, begin, ends, slots,
-                    closes, self._records, self._sums,
+                    steps, self.lanes, self.draws, block, last, skip, begin, ends, slots, closes,
+                    self._records, self._sums,
                 )  # fmt: skip
                 if block < last:
                     self._replay(block, ends[pause - 1] if pause else begin, ends[pause])
@@ -154,14 +152,14 @@ class Kernel:
         self._share(share)
 
     def _entry(self, name: str) -> Any:
-        """The address of a compiled function of the kernel; compiled when first needed."""
+        """The address of an entry of the kernel; compiled when first needed."""
         single = name != "query_points" and self.draws.raw.dtype == np.float32
         return kernels.entry(self.text, name, single)
 
     def _replay(self, b: int, begin: int, end: int) -> None:
         """Find the steps at which lanes of a block left: run it again from its kept start."""
         kernels.driver("replay")(
-            self._entry("one_step"), self.lanes, self.draws, b, begin, end,
+            self._entry("steps"), self.lanes, self.draws, b, begin, end,
             self.lanes.start[b].copy(), self.draws.raw[b].copy(),
         )  # fmt: skip
 

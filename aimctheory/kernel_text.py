@@ -20,7 +20,7 @@ from aimctheory.trace import Node, Trace, lines, text, walk
 
 CALLED = ("compiled", "elementary", "lanes")
 """The files whose functions a module calls; `compiled` says how they are compiled."""
-ENTRIES = ("four_steps", "one_step", "query_points")
+ENTRIES = ("steps", "query_points")
 """What is called from outside, all with the arguments of `lanes.call`."""
 DRIVERS = ("run", "replay", "gather")
 """The functions of `lanes` that the engine calls."""
@@ -63,20 +63,17 @@ def {kind}_{array}(w, d{numbers}):
 _STEPS = '''
 def steps(cells, number, raw, scalar, n, k, first, last):
     """Steps k + first … k + last − 1 of each lane, their draws lying in `raw`."""
+    wide_vectors()
 {scalars}
-{loops}
-
-def four_steps(cells, number, raw, scalar, n, k, phase):
-    wide_vectors()
-    steps(cells, number, raw, scalar, n, k, 0, 4)
-
-def one_step(cells, number, raw, scalar, n, k, phase):
-    wide_vectors()
-    steps(cells, number, raw, scalar, n, k, phase, phase + 1)
+    for phase in range(first, last):
+        for j in range(n):
+{load}
+{body}
+{store}
 '''
 
 _QUERY = '''
-def query_points(cells, number, points, scalar, n, k, phase):
+def query_points(cells, number, points, scalar, n, k, first, last):
     """Where the gradient of every lane is taken."""
     wide_vectors()
 {scalars}
@@ -264,10 +261,10 @@ def _load(made: Plan, used: list[str]) -> str:
 
 
 def _steps(made: Plan, arguments: list[str]) -> str:
-    """The lane loop: a lane's states, sums and extremes are loaded, moved on and stored.
+    """The lane loop: a lane's states, sums and extremes are loaded, moved on by a step and stored.
 
-    The four steps of a cheap update are fused, so that its states stay in registers; those of a
-    costly one are not, because a loop that long is not unrolled, and then not vectorised.
+    One step at a time, although four are drawn together: a lane's steps depend on each other, and
+    the processor would wait for them, whereas the lanes of one step can all be under way at once.
     """
     n = len(made.states)
     cells = [(f"state_{s}", i) for i, s in enumerate(made.states)]
@@ -300,35 +297,13 @@ def _steps(made: Plan, arguments: list[str]) -> str:
     load = [(name, _row("cells", row)) for name, row in rows]
     load += [(n, _row("number", i)) for i, n in enumerate(made.lane_numbers) if n in arguments]
     store = [(_row("cells", row), name) for name, row in rows]
-    lanes_of, phases = "for j in range(n):", "for phase in range(first, last):"
-    fused = _cost(made) <= FUSED
-    loops = [
-        f"    {lanes_of if fused else phases}",
-        *([] if fused else [f"        {lanes_of}"]),
-        _assigned(load, 8 if fused else 12),
-        *([f"        {phases}"] if fused else []),
-        _indented(body, 12),
-        _assigned(store, 8 if fused else 12),
-    ]
-    printed = _STEPS.format(scalars=_scalars(made, arguments), loops="\n".join(loops))
-    return printed.replace('"""\n\n    for', '"""\n    for')
-
-
-_COSTS = {"exp": 30, "log": 30, "power": 80}
-FUSED = 120
-"""The largest cost of an update, in operations, whose four steps are one loop body."""
-
-
-def _cost(made: Plan) -> int:
-    """About how many operations one update takes."""
-    found = 0
-    for node in walk(made.update.result.values()):
-        found += _COSTS.get(node.kind, 1)
-        if node.kind in ("pulse", "response"):
-            up, down = made.problem.devices[node.label].trees
-            chosen = _chosen(Node("input", (), "d") >= 0.0, up, down)
-            found += sum(_COSTS.get(part.kind, 1) for part in walk([chosen]))
-    return found
+    printed = _STEPS.format(
+        scalars=_scalars(made, arguments),
+        load=_assigned(load, 12),
+        body=_indented(body, 12),
+        store=_assigned(store, 12),
+    )
+    return "\n".join(line for line in printed.split("\n") if line.strip() or not line)
 
 
 def _draw(argument: str, made: Plan) -> str:

@@ -123,10 +123,11 @@ KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, copy, hand_over)
 
 
 def call(
-    function: Any, cells: Rows, number: Rows, raw: Rows, scalar: Rows, n: int, k: int, phase: int
+    function: Any, cells: Rows, number: Rows, raw: Rows, scalar: Rows, n: int, k: int, first: int,
+    last: int,
 ) -> None:  # fmt: skip
     """Apply an entry of a kernel to one block; compiled, `function` is its address."""
-    function(cells, number, raw, scalar, n, k, phase)
+    function(cells, number, raw, scalar, n, k, first, last)
 
 
 class Cells(NamedTuple):
@@ -158,8 +159,8 @@ class Draws(NamedTuple):
 
 
 def run(
-    four_steps: Any, one_step: Any, lanes: Cells, draws: Draws, first: int, last: int, skip: int,
-    begin: int, ends: Rows, slots: Rows, closes: Rows, records: Rows, sums: Rows,
+    steps: Any, lanes: Cells, draws: Draws, first: int, last: int, skip: int, begin: int,
+    ends: Rows, slots: Rows, closes: Rows, records: Rows, sums: Rows,
 ) -> tuple[int, int]:  # fmt: skip
     """Steps begin … ends[-1] of blocks first … last − 1; no lane depends on another.
 
@@ -181,12 +182,10 @@ def run(
                         raw, words, k // 4, draws.normal, draws.streams, coordinate, replicate,
                         draws.key, n,
                     )  # fmt: skip
-                if k % 4 == 0 and end - k >= 4:
-                    call(four_steps, cell, number, raw, lanes.scalar, n, k, 0)
-                    k += 4
-                else:
-                    call(one_step, cell, number, raw, lanes.scalar, n, k - k % 4, k % 4)
-                    k += 1
+                phase = k % 4
+                stop = min(4, phase + end - k)
+                call(steps, cell, number, raw, lanes.scalar, n, k - phase, phase, stop)
+                k += stop - phase
             news = escaped(cell, lanes.bounds[b], lanes.left[b], lanes.broke[b], arrays, low, n)
             if slots[s] >= 0:
                 copy(cell, states * LANES, records[slots[s], b])
@@ -198,7 +197,7 @@ def run(
 
 
 def replay(
-    one_step: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int, cell: Rows, raw: Rows
+    steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int, cell: Rows, raw: Rows
 ) -> None:
     """Block b again from `begin` to `end`, one step at a time, to note who left and when.
 
@@ -212,7 +211,7 @@ def replay(
                 raw, words, k // 4, draws.normal, draws.streams, draws.coordinate[b],
                 draws.replicate[b], draws.key, n,
             )  # fmt: skip
-        call(one_step, cell, lanes.number[b], raw, lanes.scalar, n, k - k % 4, k % 4)
+        call(steps, cell, lanes.number[b], raw, lanes.scalar, n, k - k % 4, k % 4, k % 4 + 1)
         note(
             cell, lanes.bounds[b], lanes.left[b], lanes.broke[b], lanes.states, lanes.arrays,
             k + 1, n,
@@ -223,4 +222,4 @@ def gather(query_points: Any, lanes: Cells, first: int, last: int, points: Rows)
     """The points of blocks first … last − 1 at which their gradients are taken."""
     for b in range(first, last):
         n = min(LANES, lanes.size - b * LANES)
-        call(query_points, lanes.cells[b], lanes.number[b], points[b], lanes.scalar, n, 0, 0)
+        call(query_points, lanes.cells[b], lanes.number[b], points[b], lanes.scalar, n, 0, 0, 1)

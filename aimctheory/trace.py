@@ -256,7 +256,7 @@ def record(
         result = function(*args)
     finally:
         # cProfile hands out its profiler, which only that one's `enable` puts back.
-        before.enable() if hasattr(before, "enable") else sys.setprofile(before)
+        getattr(before, "enable", lambda: sys.setprofile(before))()
     outputs = result if isinstance(result, dict) else {"value": result}
     nodes = {name: as_node(value) for name, value in outputs.items()}
     named = sorted(names.values(), key=lambda item: item[1].serial)

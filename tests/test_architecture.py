@@ -19,8 +19,8 @@ SIDES = {
     },
     "theory": {"derive", "exact"},
     "experiment": {
-        "noise", "lanes", "problem", "plan", "kernel_text", "compiled", "kernels", "engine", "reference",
-        "simulate", "run",
+        "noise", "lanes", "problem", "plan", "kernel_text", "compiled", "kernels", "engine",
+        "reference", "simulate", "run",
     },
     "statistics": {"statistics"},
     "scale": {"scale"},

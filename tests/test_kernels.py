@@ -10,14 +10,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 import sympy
 
-from aimctheory import kernel_text, kernels
+from aimctheory import compiled, kernel_text, kernels
 from aimctheory.algorithms.analog_sgd import analog_sgd, weight
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning_v2
@@ -28,7 +28,6 @@ from aimctheory.objectives.quadratic import quadratic
 from aimctheory.plan import plan
 from aimctheory.problem import pose
 from aimctheory.response import Response
-from aimctheory.simulate import simulate
 from tests.comparison import (
     ALGORITHMS,
     AVERAGES,
@@ -41,6 +40,7 @@ from tests.comparison import (
 )
 
 BOWL = quadratic([1.0, 2.0], [0.1, 0.2])
+COUPLED = quadratic([[1.0, 0.5], [0.5, 2.0]], 0.2)
 PACKAGE = Path(kernels.__file__).parent
 
 
@@ -92,11 +92,11 @@ def test_a_costly_response_is_evaluated_once_for_both_signs():
     assert "where(d >= 0.0, -t1, t1)" in body
 
 
-def test_no_module_exceeds_120_lines():
-    texts = [
-        text_of(algorithm, cell) for algorithm in ALGORITHMS.values() for cell in CELLS.values()
-    ]
-    assert max(len(text.splitlines()) for text in texts) <= 120
+def test_no_module_exceeds_90_lines_even_with_averages_and_coupled_coordinates():
+    for algorithm, cell in product(ALGORITHMS.values(), CELLS.values()):
+        assert len(text_of(algorithm, cell).splitlines()) <= 68
+        largest = text_of(algorithm, cell, COUPLED, averages=AVERAGES)
+        assert len(largest.splitlines()) <= 90
 
 
 def test_a_module_says_what_it_computes_and_whom_it_calls():
@@ -104,7 +104,7 @@ def test_a_module_says_what_it_computes_and_whom_it_calls():
     assert head.startswith(
         "Analog SGD: W on linear response; quadratic objective; gaussian gradient noise."
     )
-    for called in ("elementary", "noise", "lanes", "kernels"):
+    for called in ("elementary", "lanes", "compiled"):
         assert re.search(rf"^aimctheory\.{called} [0-9a-f]{{16}}$", head, re.MULTILINE)
 
 
@@ -197,41 +197,34 @@ def test_noise_per_row_or_column_is_shared_along_it_and_drawn_anew_elsewhere(sta
 # -- the compiled code ----------------------------------------------------------------------------
 
 
+WIDE = ("power-2", "power-5/2", "power", "exponential", "linear")
+
+
 @pytest.fixture
-def fresh(monkeypatch, tmp_path):
-    """Modules that are compiled here and now, because the assembly of kept ones is gone."""
-    load, made = kernels.load, []
+def assembly_of(monkeypatch, tmp_path):
+    """The machine code of a lane loop; compiled here and now, for it is not kept with the code."""
     monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path))
 
-    def load_anew(text):
-        made.append(load(f"# {tmp_path}\n{text}"))
-        return made[-1]
+    def compile_anew(algorithm, device):
+        text = f"# {tmp_path}\n{text_of(algorithm, device, averages=AVERAGES)}"
+        library = compiled.entry(kernels._prepared(text).steps, False)._library
+        functions = re.split(r"\n\t\.type\t", library.get_asm_str())
+        (loop,) = [f for f in functions if f.startswith("_ZN") and "NumbaEnv" not in f[:20]]
+        return loop
 
-    monkeypatch.setattr(kernels, "load", load_anew)
-    return made
+    return compile_anew
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
-def test_the_lane_loop_is_vectorised_and_calls_and_allocates_nothing(fresh):
-    device = {"P": power(tau=1, gamma=2), "W": linear(tau=np.linspace(1, 2, 2))}
-    simulate(
-        residual_learning_v2, device, BOWL, hyper=hyper_of(residual_learning_v2), steps=8,
-        noise={"gradient": gaussian(0.5), "read": gaussian(0.1)}, averages=AVERAGES, rng=1,
-    )  # fmt: skip
-    steps = fresh[0].steps
-
-    @numba.njit(error_model="numpy")
-    def four_steps(cells, number, raw, scalar, n, k):
-        steps(cells, number, raw, scalar, n, k, 0, 4)
-
-    four_steps.compile("(f8[::1], f8[::1], f4[::1], f8[::1], i8, i8)")
-    (assembly,) = four_steps.inspect_asm().values()
-    assembly = assembly.split("cpython")[0]  # the wrapper for Python calls its interpreter
+@pytest.mark.parametrize("cell", WIDE)
+@pytest.mark.parametrize("algorithm", ["analog-sgd", "residual-learning-v2"])
+def test_the_lane_loop_holds_packed_doubles_and_calls_nothing(assembly_of, algorithm, cell):
+    assembly = assembly_of(ALGORITHMS[algorithm], CELLS[cell])
     packed, single = (
         len(re.findall(rf"\bv?(?:mul|add|sub){kind}\b", assembly)) for kind in ("pd", "sd")
     )
-    assert packed > 100
-    assert packed > 0.8 * single
+    assert packed > 10
+    assert packed > 0.5 * single  # those of the last lanes, fewer than a vector
     assert not re.findall(r"\bcall\w*\b.*", assembly)
     assert not re.findall(r"\bvfn?m(?:add|sub)\w+", assembly)
 
@@ -240,7 +233,7 @@ def test_the_lane_loop_is_vectorised_and_calls_and_allocates_nothing(fresh):
 
 SCRIPT = """
 import json, sys
-from aimctheory import kernels
+from aimctheory import compiled, kernels
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import exponential, linear
 from aimctheory.laws import gaussian
@@ -248,8 +241,10 @@ from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
 
 cell = {"linear": linear(tau=1), "exponential": exponential(tau=1, gamma=2)}[sys.argv[1]]
-load, loaded = kernels.load, []
-kernels.load = lambda text: loaded.append(load(text)) or loaded[-1]
+load, loaded = kernels.load, {}
+kernels.load = lambda text: loaded.setdefault(text, load(text))
+entry, entries = compiled.entry, []
+compiled.entry = lambda *given: entries.append(entry(*given)) or entries[-1]
 
 def final(engine):
     run = simulate(analog_sgd, cell, quadratic(minimiser=0.3), hyper={"learning_rate": 0.05},
@@ -257,9 +252,10 @@ def final(engine):
     return run.readout[:, -1, 0].tolist()
 
 def kept():
-    stats = [loaded[0].run.stats]
-    return {"name": loaded[0].__name__, "hits": sum(sum(s.cache_hits.values()) for s in stats),
-            "misses": sum(sum(s.cache_misses.values()) for s in stats)}
+    driver = kernels.driver("run").stats
+    hits = entries[0].cache_hits + sum(driver.cache_hits.values())
+    return {"name": sorted(module.__name__ for module in loaded.values()), "hits": hits,
+            "misses": len(entries) + 1 - hits}
 
 print(json.dumps({"kernel": final("kernel"), "reference": final("reference")} | kept()))
 """
@@ -289,14 +285,18 @@ def first(tmp_path_factory):
 
 def test_a_first_process_compiles_and_the_next_one_does_not(first):
     cache, before = first
-    assert (before["hits"], before["misses"]) == (0, 1)
+    assert (before["hits"], before["misses"]) == (0, 2)
     after = finish(start(PACKAGE.parent, cache))
-    assert (after["hits"], after["misses"]) == (1, 0)
+    assert (after["hits"], after["misses"]) == (2, 0)
     assert after["kernel"] == before["kernel"] == before["reference"]
 
 
 EDITS = {
-    "kernels": ("return a if condition else b", "return b if condition else a"),
+    "compiled": (
+        "builder.select(*(target.cast(builder, *value) for value in wanted))",
+        "(lambda c, a, b: builder.select(c, b, a))("
+        "*(target.cast(builder, *value) for value in wanted))",
+    ),
     "noise": ("0x9E3779B9", "0x9E3779B7"),
     "lanes": ("raw[to + j] = first", "raw[to + j] = -first"),
 }
@@ -318,7 +318,7 @@ def test_an_edit_gives_fresh_numbers_under_a_new_name(first, tmp_path, file):
     cache, before = first
     after = finish(start(edited(tmp_path, file, *EDITS[file]), cache))
     assert after["name"] != before["name"]
-    assert after["misses"] == 1
+    assert after["misses"] >= 1
     assert after["kernel"] != before["kernel"]
     assert (after["kernel"] == after["reference"]) == (file == "noise")
 
@@ -336,9 +336,9 @@ def test_an_edit_of_our_exponential_gives_fresh_numbers_in_both_engines(tmp_path
 def test_four_processes_may_build_the_same_kernel_at_once(tmp_path):
     results = [finish(p) for p in [start(PACKAGE.parent, tmp_path) for _ in range(4)]]
     assert all(r["kernel"] == results[0]["reference"] for r in results)
-    assert len(list(tmp_path.glob("kernel_*.py"))) == 1
+    assert len(list(tmp_path.glob("kernel_*.py"))) == 2
     assert not list(tmp_path.glob("*.part"))
-    assert finish(start(PACKAGE.parent, tmp_path))["hits"] == 1
+    assert finish(start(PACKAGE.parent, tmp_path))["hits"] == 2
 
 
 def test_an_unwritable_cache_folder_is_said_with_the_way_out(monkeypatch, tmp_path):
