@@ -7,6 +7,7 @@ neither the number of threads nor the length of a call.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -16,12 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from aimctheory import kernels
 from aimctheory.lanes import LANES, Cells, Draws
-from aimctheory.noise import key_words, sample_rows, stream_hash
+from aimctheory.noise import key_words, stream_hash
 from aimctheory.plan import SLOPE, Plan
 
 Array = NDArray[np.float64]
 Steps = NDArray[np.int64]
 
+_SAMPLE = stream_hash("sample")
+_WORTH_A_THREAD = 1000  # steps of a block: some hundred microseconds
 _PAD = 16  # a block's last lanes are filled up to a whole vector of any width
 
 
@@ -56,6 +59,8 @@ class Kernel:
         self._records = np.empty((records, self.blocks, states))
         self._records[0] = self.lanes.cells[:, :states]
         self._points = np.empty((self.blocks, LANES))
+        self._batches = np.empty((4, problem.replicates, problem.objective.batch), dtype=np.intp)
+        self._batch_group = -1
         self._pool = ThreadPoolExecutor(min(threads(), self.blocks))
 
     # ---- layout: (blocks, rows × LANES) --------------------------------------------------------
@@ -84,13 +89,14 @@ class Kernel:
         rows = [self._row(problem.start[s]) for s in plan.states]
         rows += [np.zeros((self.blocks, LANES))] * (plan.cell_rows - len(rows))
         cells = self._block(rows)
+        bounds = self._block([self._row(x) for a in plan.arrays for x in problem.bounds(a)])
         given = [numbers[n] if n != SLOPE else 0.0 for n in plan.lane_numbers]
         return Cells(
             cells=cells,
             start=cells.copy(),
             number=self._block([self._row(value) for value in given]),
             scalar=np.array([float(numbers[n]) for n in plan.scalars]),
-            bounds=self._block([self._row(x) for a in plan.arrays for x in problem.bounds(a)]),
+            bounds=bounds[:1].copy() if (bounds == bounds[:1]).all() else bounds,
             left=np.full((self.blocks, LANES), -1, dtype=np.int64),
             broke=np.full((self.blocks, LANES), -1, dtype=np.int64),
             size=-(-self.used // _PAD) * _PAD,
@@ -126,13 +132,16 @@ class Kernel:
         if self.problem.objective.elementwise:
             self._call(begin, ends, slots, closes)
             return
-        none = np.full(1, -1, dtype=np.int64)
-        for i, end in enumerate(ends):
+        states, low = self.lanes.states * LANES, self.lanes.low * LANES
+        for end, slot, close in zip(ends, slots, closes, strict=True):
             for k in range(begin, end):
-                self._refresh_slope(k)
-                at = (slots[i : i + 1], closes[i : i + 1]) if k + 1 == end else (none, none)
-                self._call(k, np.array([k + 1], dtype=np.int64), *at)
+                self._single(k)
             begin = int(end)
+            if slot >= 0:
+                self._records[slot] = self.lanes.cells[:, :states]
+            if close >= 0:
+                self._sums[close] = self.lanes.cells[:, states:low]
+                self.lanes.cells[:, states:low] = 0.0
 
     def _call(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
         steps = self._entry("steps")
@@ -149,7 +158,7 @@ class Kernel:
                     self._replay(block, ends[pause - 1] if pause else begin, ends[pause])
                     skip = pause + 1
 
-        self._share(share)
+        self._share(share, self.blocks * (int(ends[-1]) - begin))
 
     def _entry(self, name: str) -> Any:
         """The address of an entry of the kernel; compiled when first needed."""
@@ -163,28 +172,42 @@ class Kernel:
             self.lanes.start[b].copy(), self.draws.raw[b].copy(),
         )  # fmt: skip
 
-    def _share(self, work: Any) -> None:
-        workers = self._pool._max_workers
+    def _share(self, work: Callable[[int, int], None], block_steps: int) -> None:
+        """Call `work` on all blocks, by several threads where that takes longer than asking them."""
+        workers = self._pool._max_workers if block_steps > _WORTH_A_THREAD else 1
+        edges = [self.blocks * i // workers for i in range(workers + 1)]
         if workers == 1:
             work(0, self.blocks)
             return
-        edges = [self.blocks * i // workers for i in range(workers + 1)]
-        jobs = [self._pool.submit(work, a, b) for a, b in pairwise(edges)]
-        for job in jobs:
+        for job in [self._pool.submit(work, a, b) for a, b in pairwise(edges)]:
             job.result()
 
-    def _refresh_slope(self, k: int) -> None:
-        """One array call gives the gradient of all replicates at their query points."""
-        problem, objective = self.problem, self.problem.objective
-        query, gather = self._entry("query_points"), kernels.driver("gather")
-        self._share(lambda a, b: gather(query, self.lanes, a, b, self._points))
-        rows = None
-        if objective.batch:
-            replicates = np.arange(problem.replicates)
-            rows = sample_rows(self.key, k, replicates, objective.batch, objective.samples)
-        slope = objective.gradient(self._unblock(self._points), rows)
+    def _single(self, k: int) -> None:
+        """Step k of coupled coordinates: one array call gives the gradients of all replicates."""
+        steps, query = self._entry("steps"), self._entry("query_points")
+        lanes, points = self.lanes, self._points
+        if k == 0:
+            kernels.driver("gather")(query, lanes, 0, self.blocks, points)
+        slope = self.problem.objective.gradient(self._unblock(points), self._rows(k))
+        flat = np.ascontiguousarray(slope, dtype=float).reshape(-1)
         row = self.plan.lane_numbers.index(SLOPE)
-        self.lanes.number[:, row * LANES : (row + 1) * LANES] = self._row(slope)
+        single = kernels.driver("single")
+        self._share(
+            lambda a, b: single(steps, query, lanes, self.draws, a, b, k, flat, row, points),
+            self.blocks,
+        )
+
+    def _rows(self, k: int) -> NDArray[np.intp] | None:
+        """The mini-batches of step k, (R, B); four steps are drawn together."""
+        objective = self.problem.objective
+        if not objective.batch:
+            return None
+        if k // 4 != self._batch_group:
+            self._batch_group = k // 4
+            kernels.driver("sample")(
+                self._batches, k // 4, _SAMPLE, self.draws.key, objective.samples
+            )
+        return self._batches[k % 4]
 
     # ---- what came of it -------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ CALLED = ("compiled", "elementary", "lanes")
 """The files whose functions a module calls; `compiled` says how they are compiled."""
 ENTRIES = ("steps", "query_points")
 """What is called from outside, all with the arguments of `lanes.call`."""
-DRIVERS = ("run", "replay", "gather")
+DRIVERS = ("run", "replay", "gather", "single", "sample")
 """The functions of `lanes` that the engine calls."""
 
 _HEAD = '''"""{title}
@@ -42,10 +42,14 @@ from aimctheory.lanes import LANES, wide_vectors
 
 _DRIVER_IMPORTS = """from __future__ import annotations
 
+import numpy as np
 from numpy import empty, uint32
 
 from aimctheory.compiled import driver
-from aimctheory.lanes import LANES, call, copy, escaped, fill, hand_over, note, watch_from
+from aimctheory.lanes import (
+    LANES, astray, call, copy, escaped, fill, hand_over, note, watch_from,
+)
+from aimctheory.noise import one_of, philox
 """
 
 _FUNCTION = """
@@ -271,12 +275,13 @@ def _steps(made: Plan, arguments: list[str]) -> str:
     names = [f"sum_{a}" for a in made.averages]
     names += [f"product_{a}_{b}" for a, b in made.problem.pairs]
     sums = [(name, n + i) for i, name in enumerate(names)]
+    arrays = made.arrays if made.watched else ()
     edges = [
         (f"{kind}_{a}", made.first_extreme + 2 * i + j)
-        for i, a in enumerate(made.arrays)
+        for i, a in enumerate(arrays)
         for j, kind in enumerate(("low", "high"))
     ]
-    buffers = made.states[len(made.arrays) :]
+    buffers = made.states[len(made.arrays) :] if made.watched else ()
     sound = [("sound", made.cell_rows - 1)] if buffers else []
     rows = cells + sums + edges + sound
     results = [f"state_{s}" for s in made.states] + [f"average_{a}" for a in made.averages]
@@ -287,7 +292,7 @@ def _steps(made: Plan, arguments: list[str]) -> str:
     body = [f"{', '.join(results)} = update({', '.join(given)})"]
     body += [f"sum_{a} += average_{a}" for a in made.averages]
     body += [f"product_{a}_{b} += average_{a} * average_{b}" for a, b in made.problem.pairs]
-    for a in made.arrays:
+    for a in arrays:
         low, high = (
             f"where(state_{a} {sign} {kind}_{a}, state_{a}, {kind}_{a})"
             for kind, sign in (("low", "<"), ("high", ">"))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import empty, uint32
 from numpy.typing import NDArray
 
-from aimctheory.noise import normal_pair, philox, unit_uniform
+from aimctheory.noise import normal_pair, one_of, philox, unit_uniform
 
 LANES = 256
 """Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
@@ -118,7 +118,30 @@ def hand_over(cells: Rows, first: int, last: int, to: Rows) -> None:
         cells[j] = 0.0
 
 
-KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, copy, hand_over)
+def astray(
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, n: int
+) -> bool:
+    """Whether `note` has something to write; nearly always settled without a look at the notes."""
+    strange = 0
+    for i in range(states):
+        for j in range(n):
+            difference = cells[i * LANES + j] - cells[i * LANES + j]
+            strange += difference != 0.0  # NaN: it is not finite
+    for a in range(arrays):
+        for j in range(n):
+            weight = cells[a * LANES + j]
+            strange += (weight < bounds[2 * a * LANES + j]) | (
+                weight > bounds[(2 * a + 1) * LANES + j]
+            )
+    if strange == 0:
+        return False
+    news = 0
+    for j in range(n):
+        news += (left[j] < 0) | (broke[j] < 0)
+    return news > 0
+
+
+KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, copy, hand_over, astray)
 """What Numba has to know."""
 
 
@@ -137,7 +160,7 @@ class Cells(NamedTuple):
     start: Rows
     number: Rows
     scalar: Rows
-    bounds: Rows
+    bounds: Rows  # (1, …) where all blocks have the same
     left: Rows
     broke: Rows
     size: int
@@ -186,7 +209,15 @@ def run(
                 stop = min(4, phase + end - k)
                 call(steps, cell, number, raw, lanes.scalar, n, k - phase, phase, stop)
                 k += stop - phase
-            news = escaped(cell, lanes.bounds[b], lanes.left[b], lanes.broke[b], arrays, low, n)
+            news = escaped(
+                cell,
+                lanes.bounds[min(b, len(lanes.bounds) - 1)],
+                lanes.left[b],
+                lanes.broke[b],
+                arrays,
+                low,
+                n,
+            )
             if slots[s] >= 0:
                 copy(cell, states * LANES, records[slots[s], b])
             if closes[s] >= 0:
@@ -213,7 +244,7 @@ def replay(
             )  # fmt: skip
         call(steps, cell, lanes.number[b], raw, lanes.scalar, n, k - k % 4, k % 4, k % 4 + 1)
         note(
-            cell, lanes.bounds[b], lanes.left[b], lanes.broke[b], lanes.states, lanes.arrays,
+            cell, lanes.bounds[min(b, len(lanes.bounds) - 1)], lanes.left[b], lanes.broke[b], lanes.states, lanes.arrays,
             k + 1, n,
         )  # fmt: skip
 
@@ -223,3 +254,45 @@ def gather(query_points: Any, lanes: Cells, first: int, last: int, points: Rows)
     for b in range(first, last):
         n = min(LANES, lanes.size - b * LANES)
         call(query_points, lanes.cells[b], lanes.number[b], points[b], lanes.scalar, n, 0, 0, 1)
+
+
+def single(
+    steps: Any, query_points: Any, lanes: Cells, draws: Draws, first: int, last: int, k: int,
+    slope: Rows, row: int, points: Rows,
+) -> None:  # fmt: skip
+    """Step k of blocks first … last − 1, from its gradients to the points of the next ones.
+
+    `slope` (lanes) holds the gradients of coupled coordinates, which go to a row of the numbers.
+    """
+    words = empty(4 * LANES, uint32)
+    for b in range(first, last):
+        n = min(LANES, lanes.size - b * LANES)
+        cell, number, raw = lanes.cells[b], lanes.number[b], draws.raw[b]
+        bounds, left, broke = (
+            lanes.bounds[min(b, len(lanes.bounds) - 1)],
+            lanes.left[b],
+            lanes.broke[b],
+        )
+        for j in range(min(LANES, slope.size - b * LANES)):
+            number[row * LANES + j] = slope[b * LANES + j]
+        if k // 4 != draws.group[b]:
+            draws.group[b] = k // 4
+            fill(
+                raw, words, k // 4, draws.normal, draws.streams, draws.coordinate[b],
+                draws.replicate[b], draws.key, n,
+            )  # fmt: skip
+        call(steps, cell, number, raw, lanes.scalar, n, k - k % 4, k % 4, k % 4 + 1)
+        if astray(cell, bounds, left, broke, lanes.states, lanes.arrays, n):
+            note(cell, bounds, left, broke, lanes.states, lanes.arrays, k + 1, n)
+        call(query_points, cell, number, points[b], lanes.scalar, n, 0, 0, 1)
+
+
+def sample(rows: Rows, group: int, stream: int, key: Rows, samples: int) -> None:
+    """The mini-batches of steps 4·group … 4·group + 3 of every replicate: (4, R, B)."""
+    for r in range(rows.shape[1]):
+        for i in range(rows.shape[2]):
+            x = philox(
+                np.uint32(group), np.uint32(i), np.uint32(r), np.uint32(stream), key[0], key[1]
+            )
+            for phase in range(4):
+                rows[phase, r, i] = one_of(x[phase], samples)

@@ -128,7 +128,16 @@ def unit_uniform(a: Lanes) -> Lanes:
     return (np.float64(a) + 0.5) * 2.0**-32
 
 
-KERNEL_FUNCTIONS = (philox, _minus_two_log, normal_pair, unit_uniform)
+def one_of(a: Lanes, samples: Lanes) -> Lanes:
+    """floor(a samples / 2^32): one of range(samples), each within ``samples`` / 2^32 relative.
+
+    >>> one_of(np.array([0, 2**31, 2**32 - 1], dtype=np.uint32), 10)
+    array([0, 5, 9], dtype=uint64)
+    """
+    return (np.uint64(a) * np.uint64(samples)) >> _WORD_BITS
+
+
+KERNEL_FUNCTIONS = (philox, _minus_two_log, normal_pair, unit_uniform, one_of)
 """What Numba has to know, callees first."""
 
 
@@ -214,11 +223,10 @@ def sample_rows(
 ) -> NDArray[np.intp]:
     """Mini-batch rows of one step, drawn with replacement from range(samples), shape (R, batch).
 
-    Row = floor(word * samples / 2^32), the word from stream "sample" with the position in the batch
-    as coordinate; a row's probability is off by less than ``samples`` / 2^32 relative.
+    The word is that of stream "sample" with the position in the batch as coordinate (`one_of`).
 
     >>> sample_rows(key_from(1), 0, range(2), batch=3, samples=10).shape
     (2, 3)
     """
     word = _words(key, "sample", replicates, range(batch), step)[step % 4]
-    return np.asarray((np.uint64(word) * np.uint64(samples)) >> _WORD_BITS, dtype=np.intp)
+    return np.asarray(one_of(word, samples), dtype=np.intp)

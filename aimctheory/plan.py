@@ -34,8 +34,8 @@ class Plan:
     """What a kernel is made of: the recorded update and where each of its inputs comes from.
 
     Rows of a block's cells: the states; the sum of every average; the sum of every product of two
-    of them; two per array (smallest and largest weight of the segment); one that is 0 while every
-    buffer is finite.
+    of them; and, where many steps pass between two looks, two per array (smallest and largest
+    weight since the last look) and one that is 0 while every buffer is finite.
     """
 
     problem: Problem
@@ -60,7 +60,12 @@ class Plan:
     @property
     def cell_rows(self) -> int:
         """Rows of a block's cells."""
-        return self.first_extreme + 2 * len(self.arrays) + 1
+        return self.first_extreme + (2 * len(self.arrays) + 1 if self.watched else 0)
+
+    @property
+    def watched(self) -> bool:
+        """Whether the step itself keeps extremes; coupled coordinates are looked at every step."""
+        return self.problem.objective.elementwise
 
 
 def plan(problem: Problem) -> Plan:
