@@ -62,7 +62,7 @@ def _bench(only: tuple[str, ...], rounds: int, out: Path | None) -> None:
         show(chosen, found)
         studies.append(picture.table_study(chosen, found))
     if curves:
-        click.echo(textwrap.dedent(scaling.explanation(curves)))
+        click.echo(scaling.explanation(curves))
         studies.append(picture.scaling_study(curves))
     if folder:
         for study in studies:
@@ -73,7 +73,8 @@ def _bench(only: tuple[str, ...], rounds: int, out: Path | None) -> None:
 def describe_machine() -> str:
     """The machine and the versions, one line."""
     said = machine()
-    where = f"{said.pop('processor')}, {said.pop('cores')} cores, {said.pop('system')}"
+    caches = ", ".join(f"{name} {said.pop(name)}" for name in list(said) if "cache" in name)
+    where = f"{said.pop('processor')}, {said.pop('cores')} cores, {caches}, {said.pop('system')}"
     return f"{where}; {', '.join(f'{name} {number}' for name, number in said.items())}\n"
 
 

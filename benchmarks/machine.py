@@ -16,6 +16,7 @@ def machine() -> dict[str, str]:
     return {
         "processor": processor(),
         "cores": str(processors()),
+        **{f"L{level} cache": f"{size // 1024} KiB" for level, size in caches().items()},
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         **packages,
@@ -31,3 +32,18 @@ def processor() -> str:
         lines = []
     models = [text.partition(":")[2].strip() for text in lines if text.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
+
+
+def caches() -> dict[int, int]:
+    """Bytes of each data cache of the first processor by level, where the system tells."""
+    found = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            kind, level, size = (
+                (folder / name).read_text().strip() for name in ("type", "level", "size")
+            )
+        except OSError:
+            continue
+        if kind != "Instruction" and size.endswith("K"):
+            found[int(level)] = int(size[:-1]) * 1024
+    return found

@@ -80,7 +80,10 @@ def table_summary(data: Data) -> dict[str, Any]:
 def draw_table(data: Data) -> Figure:
     """Speed-ups on the left, costs in units of what is allowed on the right."""
     figure, axes = new_figure(1, 2, height=3.4)
-    labels = {"≥": "times faster (target: |)", "≤": "cost over what is allowed (target: 1)"}
+    labels = {
+        "≥": "times faster: median, min … max; | target",
+        "≤": "cost over what is allowed; | target",
+    }
     for ax, (sense, label) in zip(axes, labels.items(), strict=True):
         chosen = np.flatnonzero(data["sense"] == sense)
         if not chosen.size:
@@ -91,11 +94,11 @@ def draw_table(data: Data) -> Figure:
         low, middle, high = data["judged (min, median, max)"][chosen].T / unit
         ax.errorbar(
             middle, place, xerr=[middle - low, high - middle],
-            **points(0, label="median, min … max"),
+            **points(0),
         )  # fmt: skip
         ax.plot(
             data["target"][chosen] / unit, place, linestyle="none", marker="|", markersize=12,
-            markeredgewidth=2, color=COLOURS[1], label="target",
+            markeredgewidth=2, color=COLOURS[1],
         )  # fmt: skip
         ax.set_yticks(place, data["rows"][chosen])
         ax.set(xlabel=label, xscale="log", ylim=(place.min() - 0.6, 0.6))
@@ -103,7 +106,6 @@ def draw_table(data: Data) -> Figure:
         ticks = [t for t in (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 100) if low_end < t < high_end]
         ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
         ax.minorticks_off()
-        ax.legend(loc="lower right")
     return figure
 
 
@@ -126,7 +128,7 @@ def joined(i: int, **more: Any) -> dict[str, Any]:
 def draw_scaling(data: Data) -> Figure:
     """Nanoseconds per update in three panels, total time dashed, and memory in the fourth."""
     figure, axes = new_figure(2, 2, height=2.6)
-    panels = {"steps": ("steps",), "replicates": ("replicates", "threads"),
+    panels = {"steps": ("steps",), "replicates": ("replicates", "threads", "block"),
               "dimension": ("dimension", "dense")}  # fmt: skip
     for ax, (axis, names) in zip(axes.flat, panels.items(), strict=False):
         total = ax.twinx()
@@ -141,9 +143,17 @@ def draw_scaling(data: Data) -> Figure:
             total.plot(sizes, np.median(seconds, axis=1) * 1e3, **line(i, linestyle=":"))
         ax.set(xlabel=axis, ylabel="ns per update", xscale="log", yscale="log")
         total.set(ylabel="ms in all (dotted)", yscale="log")
+        total.minorticks_off()
         total.grid(visible=False)
         total.spines["right"].set_visible(True)
-        ax.legend(loc="upper center")
+        for each in (ax, total):  # room for the legend
+            low, high = each.get_ylim()
+            each.set_ylim(low, high * (high / low) ** 0.45)
+        if axis == "replicates":
+            ax.axvline(256, color="0.5", linewidth=0.8)
+            ax.annotate("one block", (256, 0.03), xycoords=("data", "axes fraction"), rotation=90,
+                        ha="right", va="bottom", fontsize=7.5)  # fmt: skip
+        ax.legend(loc="upper right")
     steps = data["memory: steps"]
     last = axes.flat[3]
     for i, (name, label) in enumerate((("own", "the run's own"), ("resident", "whole process"))):

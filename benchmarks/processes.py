@@ -120,7 +120,8 @@ def importing(rounds: int) -> Measurement:
 def memory(replicates: int, lengths: Sequence[int]) -> list[dict[str, float]]:
     """The largest resident size and the peak of a call's own arrays, MB, for each number of steps.
 
-    The resident size never falls, so that one process tells: growth with steps would show.
+    The resident size never falls, so that one process tells: growth with steps would show once it
+    exceeds what importing and compiling took; the arrays of a call are told apart from that.
     """
     import resource
     import tracemalloc

@@ -6,6 +6,7 @@ and large ones the price of an update.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +18,11 @@ import aimctheory as at
 from aimctheory.jobs import processors
 from benchmarks import baselines as plain
 from benchmarks import processes
+from benchmarks.machine import caches
 from benchmarks.timing import alternate
 from benchmarks.workloads import ours
 
 Array = NDArray[np.float64]
-
-BLOCK = 256
-"""Lanes (replicate, coordinate) that are computed together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +62,13 @@ def sweeps() -> dict[str, Sweep]:
             call=lambda n: _run(n, 2048), updates=lambda n: 2048 * n,
         ),
         "replicates": Sweep(
-            title="300 steps, 1 thread", axis="replicates", sizes=GROWING,
-            call=lambda n: _run(300, n), updates=lambda n: 300 * n,
+            title="1000 steps, 1 thread", axis="replicates", sizes=GROWING,
+            call=lambda n: _run(1000, n), updates=lambda n: 1000 * n,
+        ),
+        "block": Sweep(
+            title="30 000 steps, 1 thread", axis="replicates",
+            sizes=(1, 16, 64, 128, 256, 272, 384, 512),
+            call=lambda n: _run(30_000, n), updates=lambda n: 30_000 * n,
         ),
         "dimension": Sweep(
             title="elementwise, 4 replicates, 300 steps", axis="dimension",
@@ -72,16 +76,16 @@ def sweeps() -> dict[str, Sweep]:
             call=lambda n: _run(300, 4, n), updates=lambda n: 300 * 4 * n,
         ),
         "dense": Sweep(
-            title="dense, 16 replicates, 20 steps", axis="dimension",
+            title="dense, 16 replicates, 50 steps", axis="dimension",
             sizes=(2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
-            call=lambda n: _run(20, 16, n, curvature=plain.hessian(n)),
-            updates=lambda n: 20 * 16 * n,
+            call=lambda n: _run(50, 16, n, curvature=plain.hessian(n)),
+            updates=lambda n: 50 * 16 * n,
         ),
     }  # fmt: skip
     if processors() > 1:
         found["threads"] = Sweep(
-            title=f"300 steps, {processors()} threads", axis="replicates", sizes=GROWING,
-            call=lambda n: _run(300, n, threads=processors()), updates=lambda n: 300 * n,
+            title=f"1000 steps, {processors()} threads", axis="replicates", sizes=GROWING,
+            call=lambda n: _run(1000, n, threads=processors()), updates=lambda n: 1000 * n,
         )  # fmt: skip
     return found
 
@@ -109,72 +113,60 @@ def measure(repeats: int = 3, chosen: dict[str, Sweep] | None = None) -> dict[st
 # ---- what the curves say ---------------------------------------------------------------------
 
 
-def per_update(data: dict[str, Any], name: str) -> Array:
-    """Median nanoseconds per weight update, fixed cost included."""
-    return np.asarray(np.median(data[f"{name}: seconds"], axis=1) / data[f"{name}: updates"] * 1e9)
-
-
-def at_size(data: dict[str, Any], name: str, axis: str, size: int) -> float:
-    """Median seconds at one size of a sweep."""
-    place = list(data[f"{name}: {axis}"]).index(size)
-    return float(np.median(data[f"{name}: seconds"][place]))
+def least(data: dict[str, Any], name: str) -> dict[int, float]:
+    """Seconds by size: the smallest of the repeats, which a busy machine disturbs least."""
+    axis = next(key for key in data if key.startswith(f"{name}: "))
+    return dict(zip(data[axis].tolist(), data[f"{name}: seconds"].min(axis=1), strict=True))
 
 
 def knees(data: dict[str, Any]) -> dict[str, tuple[float, str]]:
-    """The few numbers that say where the curves bend, and why."""
-    lanes, dense = per_update(data, "replicates"), per_update(data, "dense")
-    sizes, dimension = data["replicates: replicates"], data["dense: dimension"]
-    # The smallest run is 10 steps of 8 blocks, next to nothing beside setting a call up.
-    fixed = at_size(data, "steps", "steps", 10)
-    price = per_update(data, "steps")[-1]
-    blocks = [at_size(data, "replicates", "replicates", n) - fixed for n in (16, BLOCK, 4 * BLOCK)]
+    """The few numbers that say where the curves bend."""
+    steps, lanes, block, dense = (least(data, n) for n in ("steps", "replicates", "block", "dense"))
+    fixed = steps[10]  # ten steps of eight blocks are next to nothing beside setting a call up
+    price = (steps[30_000] - fixed) / (30_000 * 2048)
+    large, larger = lanes[4096] / 4096, lanes[65536] / 65536
+    slopes = {n: (dense[n] - dense[2]) / (50 * 16 * n * n) * 1e9 for n in (500, 1000, 2000)}
+    own, resident = data["memory: own, MB"], data["memory: resident, MB"]
     found = {
         "fixed cost of a call": (fixed * 1e3, "ms"),
-        "price of an update in a long run": (price, "ns"),
-        "updates that cost as much as the call itself": (fixed / price * 1e9, ""),
-        "300 steps of 256 replicates over 300 steps of 16": (blocks[1] / blocks[0], "times"),
-        "300 steps of 1024 replicates over 300 steps of 256": (blocks[2] / blocks[1], "times"),
-        "an update among 65536 replicates over one among 4096": (
-            lanes[-1] / lanes[list(sizes).index(4096)], "times",
-        ),
-        "dense: a multiply-add at D = 200": (dense[list(dimension).index(200)] / 200, "ns"),
-        "dense: a multiply-add at D = 2000": (dense[-1] / dimension[-1], "ns"),
-        "memory of a run's own at 1000 steps": (float(data["memory: own, MB"][0]), "MB"),
-        "memory of a run's own at 1000000 steps": (float(data["memory: own, MB"][-1]), "MB"),
-        "growth of the process from 1000 to 1000000 steps": (
-            float(np.ptp(data["memory: resident, MB"])), "MB",
-        ),
-    }  # fmt: skip
+        "a further update in a long run": (price * 1e9, "ns"),
+        "updates that cost as much as the call": (fixed / price, ""),
+        "256 replicates over 16": (block[256] / block[16], "times the time"),
+        "272 replicates over 256": (block[272] / block[256], "times the time"),
+        "512 replicates over 256": (block[512] / block[256], "times the time"),
+        "an update among 65536 over one among 4096": (larger / large, "times the price"),
+        **{f"dense, a multiply-add at D = {n}": (slope, "ns") for n, slope in slopes.items()},
+        "own memory, 1000 steps": (float(own[0]), "MB"),
+        "own memory, 1000000 steps": (float(own[-1]), "MB"),
+        "growth of the process between them": (float(resident[-1] - resident[0]), "MB"),
+    }
     if "threads: seconds" in data:
-        found["all threads over one, at 65536 replicates"] = (
-            lanes[-1] / per_update(data, "threads")[-1], "times faster",
-        )  # fmt: skip
+        shared = least(data, "threads")
+        found["all threads over one, 256 replicates"] = (lanes[256] / shared[256], "times faster")
+        found["all threads over one, 65536"] = (lanes[65536] / shared[65536], "times faster")
     return found
 
 
 WHY = (
-    "A call costs something before its first step: the step is recorded, its module is looked up, "
-    "arrays are laid out.  Below the number of updates named above, that is most of the time.",
-    "Lanes (replicate, coordinate) are computed in blocks of 256.  A block that is not full does "
-    "the loop's own work for fewer lanes, so the price per update falls until a block is full, "
-    "and is flat from there on: time grows with the number of blocks.",
-    "An elementwise run stays flat when its arrays outgrow L2 and L3, because each block is run "
-    "through many steps while it is in L1.  A dense one goes through all lanes and the whole "
-    "Hessian in each step: D² numbers leave a cache of 2 MB at D = 512, and there the price of a "
-    "multiply-add stops falling.",
-    "Threads share out whole blocks: one block gains nothing, and neither does a run that is "
-    "mostly fixed cost.  Up to 256 steps are run before they meet again.",
-    "With record_every=steps memory does not grow with steps: only the list of pauses does, and "
-    "it ends at 65 536 entries.",
+    "A call costs something before its first step (the step is recorded, its module looked up, "
+    "arrays laid out); with fewer updates than named above, that is most of the time.",
+    "Lanes (replicate, coordinate) are computed in blocks of 256: one that is not full does the "
+    "loop's own work for fewer lanes.  From a full block on, time grows with the lanes.",
+    "An elementwise run does not care for L2 and L3: a block goes through many steps while it is "
+    "in L1.  A dense one reads its whole Hessian in each step, which fills {l2} at D = {side}; "
+    "compare its multiply-adds on both sides of that.",
+    "Threads share out whole blocks: a single block gains nothing, nor does a run that is mostly "
+    "fixed cost.  Other work on the machine shows here first.",
+    "With record_every=steps memory does not grow with steps, but for the list of pauses, which "
+    "ends at some 65 000 entries.",
 )
 """Why the curves bend where they do."""
 
 
 def explanation(data: dict[str, Any]) -> str:
     """The knees in numbers, and why they are there."""
-    numbers = [
-        f"  {name}: {value:.3g} {unit}".rstrip() for name, (value, unit) in knees(data).items()
-    ]
-    return "\n".join(
-        ["scaling: Analog SGD, linear response, Gaussian noise", *numbers, "", *WHY, ""]
-    )
+    numbers = [f"  {name}: {value:.3g} {unit}" for name, (value, unit) in knees(data).items()]
+    l2 = caches().get(2, 2**20)
+    why = " ".join(WHY).format(l2=f"an L2 of {l2 // 1024} KiB", side=int((l2 / 8) ** 0.5))
+    head = "scaling: Analog SGD, linear response, Gaussian noise"
+    return "\n".join([head, *numbers, "", textwrap.fill(why, 100), ""])
