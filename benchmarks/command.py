@@ -55,7 +55,7 @@ def _bench(only: tuple[str, ...], rounds: int, out: Path | None) -> None:
             done()
         if not only or SCALING in only:
             watch([SCALING])
-            curves = scaling.measure(repeats=3)
+            curves = scaling.measure(repeats=5)
             done()
     click.echo(describe_machine())
     if chosen:

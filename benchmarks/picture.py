@@ -150,9 +150,9 @@ def draw_scaling(data: Data) -> Figure:
             low, high = each.get_ylim()
             each.set_ylim(low, high * (high / low) ** 0.45)
         if axis == "replicates":
-            ax.axvline(256, color="0.5", linewidth=0.8)
-            ax.annotate("one block", (256, 0.03), xycoords=("data", "axes fraction"), rotation=90,
-                        ha="right", va="bottom", fontsize=7.5)  # fmt: skip
+            ax.axvline(256, ymax=0.7, color="0.5", linewidth=0.8)
+            ax.annotate("one block", (256, 0.7), xycoords=("data", "axes fraction"), rotation=90,
+                        ha="right", va="top", fontsize=7.5)  # fmt: skip
         ax.legend(loc="upper right")
     steps = data["memory: steps"]
     last = axes.flat[3]

@@ -90,7 +90,7 @@ def sweeps() -> dict[str, Sweep]:
     return found
 
 
-def measure(repeats: int = 3, chosen: dict[str, Sweep] | None = None) -> dict[str, Any]:
+def measure(repeats: int = 5, chosen: dict[str, Sweep] | None = None) -> dict[str, Any]:
     """Arrays by name: sizes, seconds (size, repeat) and updates of each sweep; memory by steps."""
     data: dict[str, Any] = {}
     for name, sweep in (chosen or sweeps()).items():
