@@ -7,7 +7,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: reproduce test test-slow lint environment
+.PHONY: reproduce test test-slow lint bench environment
 .DEFAULT_GOAL := reproduce
 
 reproduce: environment ## every study and every claim, the verdict table, the report
@@ -23,6 +23,9 @@ lint: environment ## ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+
+bench: environment ## the simulator timed against NumPy and plain Numba (about 3 minutes)
+	@$(PY) -m benchmarks
 
 environment:
 	@test -f .venv/.made && $(PY) -c '' 2>/dev/null || $(PY) -m pip --version >/dev/null 2>&1 || { \

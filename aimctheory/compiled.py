@@ -13,6 +13,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import cfunc, njit, types
+from numba.core import cgutils
 from numba.extending import lower_builtin, register_jitable, type_callable
 from numba.np.arrayobj import make_array
 
@@ -45,19 +46,23 @@ def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any
 
 @type_callable(lanes.call)
 def _call_type(context: Any) -> Any:
-    return lambda function, cells, number, raw, scalar, n, k, first, last: types.void
+    return lambda function, cells, number, raw, scalar, b, n, k, first, last: types.void
 
 
-@lower_builtin(lanes.call, *[types.Any] * 9)
+@lower_builtin(lanes.call, *[types.Any] * 10)
 def _call(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-    address, *given = (
-        make_array(kind)(target, builder, value).data
-        if isinstance(kind, types.Array)
-        else target.cast(builder, value, kind, types.int64)
-        for kind, value in zip(signature.args, values, strict=True)
-    )
+    def block(position: int) -> Any:
+        array = make_array(signature.args[position])(target, builder, values[position])
+        first = builder.extract_value(array.strides, 0)
+        start = builder.mul(values[5], first)
+        return builder.bitcast(cgutils.pointer_add(builder, array.data, start), array.data.type)
+
+    scalar = make_array(signature.args[4])(target, builder, values[4]).data
+    given = [block(1), block(2), block(3), scalar]
+    whole = zip(values[6:], signature.args[6:], strict=True)
+    given += [target.cast(builder, value, kind, types.int64) for value, kind in whole]
     kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
-    builder.call(builder.inttoptr(address, kind.as_pointer()), given)
+    builder.call(builder.inttoptr(values[0], kind.as_pointer()), given)
     return target.get_dummy_value()
 
 

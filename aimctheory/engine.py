@@ -58,7 +58,8 @@ class Kernel:
         states = len(plan.states) * LANES
         self._records = np.empty((records, self.blocks, states))
         self._records[0] = self.lanes.cells[:, :states]
-        self._points = np.empty((self.blocks, LANES))
+        shared = plan.points_are_cells
+        self._points = self.lanes.cells if shared else np.empty((self.blocks, LANES))
         self._batches = np.empty((4, problem.replicates, problem.objective.batch), dtype=np.intp)
         self._batch_group = -1
         self._pool = ThreadPoolExecutor(min(threads(), self.blocks))
@@ -167,10 +168,7 @@ class Kernel:
 
     def _replay(self, b: int, begin: int, end: int) -> None:
         """Find the steps at which lanes of a block left: run it again from its kept start."""
-        kernels.driver("replay")(
-            self._entry("steps"), self.lanes, self.draws, b, begin, end,
-            self.lanes.start[b].copy(), self.draws.raw[b].copy(),
-        )  # fmt: skip
+        kernels.driver("replay")(self._entry("steps"), self.lanes, self.draws, b, begin, end)
 
     def _share(self, work: Callable[[int, int], None], block_steps: int) -> None:
         """Call `work` on all blocks, by several threads where that takes longer than asking them."""
@@ -184,9 +182,9 @@ class Kernel:
 
     def _single(self, k: int) -> None:
         """Step k of coupled coordinates: one array call gives the gradients of all replicates."""
-        steps, query = self._entry("steps"), self._entry("query_points")
-        lanes, points = self.lanes, self._points
-        if k == 0:
+        steps, lanes, points = self._entry("steps"), self.lanes, self._points
+        query = 0 if points is lanes.cells else self._entry("query_points")
+        if k == 0 and query:
             kernels.driver("gather")(query, lanes, 0, self.blocks, points)
         slope = self.problem.objective.gradient(self._unblock(points), self._rows(k))
         flat = np.ascontiguousarray(slope, dtype=float).reshape(-1)

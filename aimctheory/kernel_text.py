@@ -47,7 +47,7 @@ from numpy import empty, uint32
 
 from aimctheory.compiled import driver
 from aimctheory.lanes import (
-    LANES, astray, call, copy, escaped, fill, hand_over, note, watch_from,
+    LANES, astray, call, escaped, fill, hand_over, keep, note, place, watch_from,
 )
 from aimctheory.noise import one_of, philox
 """

@@ -31,14 +31,14 @@ def wide_vectors() -> None:
 
 def fill(
     raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, coordinate: Rows,
-    replicate: Rows, key: Rows, n: int,
+    replicate: Rows, key: Rows, b: int, n: int,
 ) -> None:  # fmt: skip
-    """The raw draws of steps 4·group … 4·group + 3 of a block: row 4s + i is stream s, step i."""
+    """The raw draws of steps 4·group … 4·group + 3 of block b: row 4s + i is stream s, step i."""
     wide_vectors()
     for s in range(streams.size):
         for j in range(n):
             x0, x1, x2, x3 = philox(
-                np.uint32(group), coordinate[s, j], replicate[j], streams[s], key[0], key[1]
+                np.uint32(group), coordinate[b, s, j], replicate[b, j], streams[s], key[0], key[1]
             )
             words[j] = x0
             words[LANES + j] = x1
@@ -51,106 +51,107 @@ def fill(
                 of = 2 * half * LANES
                 for j in range(n):
                     first, second = normal_pair(words[of + j], words[of + LANES + j])
-                    raw[to + j] = first
-                    raw[to + LANES + j] = second
+                    raw[b, to + j] = first
+                    raw[b, to + LANES + j] = second
         else:
             for j in range(4 * LANES):
-                raw[base + j] = unit_uniform(words[j])
+                raw[b, base + j] = unit_uniform(words[j])
 
 
-def watch_from(cells: Rows, start: Rows, arrays: int, low: int, n: int) -> None:
-    """Keep the block as it is, and start each array's running minimum and maximum there."""
+def watch_from(cells: Rows, start: Rows, arrays: int, low: int, b: int, n: int) -> None:
+    """Keep block b as it is, and start each array's running minimum and maximum there."""
     for a in range(arrays):
         for j in range(n):
-            cells[(low + 2 * a) * LANES + j] = cells[a * LANES + j]
-            cells[(low + 2 * a + 1) * LANES + j] = cells[a * LANES + j]
+            cells[b, (low + 2 * a) * LANES + j] = cells[b, a * LANES + j]
+            cells[b, (low + 2 * a + 1) * LANES + j] = cells[b, a * LANES + j]
     for j in range(n):
-        cells[(low + 2 * arrays) * LANES + j] = 0.0
-    for j in range(cells.size):
-        start[j] = cells[j]
+        cells[b, (low + 2 * arrays) * LANES + j] = 0.0
+    for j in range(cells.shape[1]):
+        start[b, j] = cells[b, j]
 
 
 def escaped(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, arrays: int, low: int, n: int
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, arrays: int, low: int, b: int, n: int
 ) -> bool:
     """Whether a lane that was fine before has left its dynamic range or is no longer finite."""
-    news = 0
+    news, at = 0, min(b, len(bounds) - 1)
     for a in range(arrays):
         for j in range(n):
-            below = cells[(low + 2 * a) * LANES + j] < bounds[2 * a * LANES + j]
-            above = cells[(low + 2 * a + 1) * LANES + j] > bounds[(2 * a + 1) * LANES + j]
-            news += (below | above) & (left[j] < 0)
+            below = cells[b, (low + 2 * a) * LANES + j] < bounds[at, 2 * a * LANES + j]
+            above = cells[b, (low + 2 * a + 1) * LANES + j] > bounds[at, (2 * a + 1) * LANES + j]
+            news += (below | above) & (left[b, j] < 0)
     for j in range(n):
-        unsound = cells[(low + 2 * arrays) * LANES + j] != 0.0  # NaN: a buffer was not finite
-        news += unsound & (broke[j] < 0)
+        unsound = cells[b, (low + 2 * arrays) * LANES + j] != 0.0  # NaN: a buffer was not finite
+        news += unsound & (broke[b, j] < 0)
     for a in range(arrays):
         for j in range(n):
-            difference = cells[a * LANES + j] - cells[a * LANES + j]
-            news += (difference != 0.0) & (broke[j] < 0)
+            difference = cells[b, a * LANES + j] - cells[b, a * LANES + j]
+            news += (difference != 0.0) & (broke[b, j] < 0)
     return news > 0
+
+
+def astray(cells: Rows, bounds: Rows, states: int, arrays: int, b: int, n: int) -> bool:
+    """Whether a lane is outside its dynamic range, or not finite, at this step."""
+    wide_vectors()
+    strange, at = False, min(b, len(bounds) - 1)
+    for a in range(arrays):
+        for j in range(n):
+            weight = cells[b, a * LANES + j]
+            low, high = bounds[at, 2 * a * LANES + j], bounds[at, (2 * a + 1) * LANES + j]
+            strange |= (weight < low) | (weight > high)
+    for i in range(states):
+        for j in range(n):
+            strange |= cells[b, i * LANES + j] - cells[b, i * LANES + j] != 0.0  # NaN, then
+    return strange
 
 
 def note(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, step: int, n: int
-) -> None:
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, step: int,
+    b: int, n: int,
+) -> None:  # fmt: skip
     """Write `step` to every lane that is outside its range, or not finite, for the first time."""
+    at = min(b, len(bounds) - 1)
     for j in range(n):
         for a in range(arrays):
-            weight = cells[a * LANES + j]
-            outside = weight < bounds[2 * a * LANES + j] or weight > bounds[(2 * a + 1) * LANES + j]
-            if outside and left[j] < 0:
-                left[j] = step
+            weight = cells[b, a * LANES + j]
+            low, high = bounds[at, 2 * a * LANES + j], bounds[at, (2 * a + 1) * LANES + j]
+            if (weight < low or weight > high) and left[b, j] < 0:
+                left[b, j] = step
         for i in range(states):
-            if not np.isfinite(cells[i * LANES + j]) and broke[j] < 0:
-                broke[j] = step
+            if not np.isfinite(cells[b, i * LANES + j]) and broke[b, j] < 0:
+                broke[b, j] = step
 
 
-def copy(cells: Rows, count: int, to: Rows) -> None:
-    """Copy the first `count` cells."""
+def keep(cells: Rows, b: int, count: int, to: Rows, slot: int) -> None:
+    """Copy the first `count` cells of block b to a slot."""
     for j in range(count):
-        to[j] = cells[j]
+        to[slot, b, j] = cells[b, j]
 
 
-def hand_over(cells: Rows, first: int, last: int, to: Rows) -> None:
-    """Move cells first … last − 1 out, leaving zeros."""
-    for j in range(first, last):
-        to[j - first] = cells[j]
-        cells[j] = 0.0
+def hand_over(cells: Rows, b: int, first: int, last: int, to: Rows, slot: int) -> None:
+    """Move cells first … last − 1 of block b to a slot, leaving zeros."""
+    for j in range(last - first):
+        to[slot, b, j] = cells[b, first + j]
+        cells[b, first + j] = 0.0
 
 
-def astray(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, n: int
-) -> bool:
-    """Whether `note` has something to write; nearly always settled without a look at the notes."""
-    strange = 0
-    for i in range(states):
-        for j in range(n):
-            difference = cells[i * LANES + j] - cells[i * LANES + j]
-            strange += difference != 0.0  # NaN: it is not finite
-    for a in range(arrays):
-        for j in range(n):
-            weight = cells[a * LANES + j]
-            strange += (weight < bounds[2 * a * LANES + j]) | (
-                weight > bounds[(2 * a + 1) * LANES + j]
-            )
-    if strange == 0:
-        return False
-    news = 0
-    for j in range(n):
-        news += (left[j] < 0) | (broke[j] < 0)
-    return news > 0
+def place(slope: Rows, b: int, n: int, number: Rows, row: int) -> None:
+    """Put the slopes of block b into a row of the numbers."""
+    of, to = np.uint64(b * LANES), np.uint64(row * LANES)  # unsigned: no look for indices below 0
+    for j in range(np.uint64(n)):
+        number[b, to + j] = slope[of + j]
 
 
-KERNEL_FUNCTIONS = (fill, watch_from, escaped, note, copy, hand_over, astray)
+KERNEL_FUNCTIONS = (fill, watch_from, escaped, astray, note, keep, hand_over, place)
 """What Numba has to know."""
 
 
 def call(
-    function: Any, cells: Rows, number: Rows, raw: Rows, scalar: Rows, n: int, k: int, first: int,
-    last: int,
+    function: Any, cells: Rows, number: Rows, raw: Rows, scalar: Rows, b: int, n: int, k: int,
+    first: int, last: int,
 ) -> None:  # fmt: skip
-    """Apply an entry of a kernel to one block; compiled, `function` is its address."""
-    function(cells, number, raw, scalar, n, k, first, last)
+    """Apply an entry of a kernel to block b; compiled, `function` is its address."""
+    function(cells[b], number[b], raw[b], scalar, n, k, first, last)
 
 
 class Cells(NamedTuple):
@@ -190,62 +191,57 @@ def run(
     Returns (block, pause) where a lane left its range or broke, for `replay`, else (last, 0).
     """
     words = empty(4 * LANES, uint32)
+    cells, number, bounds, left, broke = (
+        lanes.cells, lanes.number, lanes.bounds, lanes.left, lanes.broke,
+    )  # fmt: skip
     states, arrays, low = lanes.states, lanes.arrays, lanes.low
     for b in range(first, last):
         n = min(LANES, lanes.size - b * LANES)
-        cell, number, raw = lanes.cells[b], lanes.number[b], draws.raw[b]
-        coordinate, replicate = draws.coordinate[b], draws.replicate[b]
         for s in range(skip if b == first else 0, ends.size):
             k, end = (ends[s - 1] if s > 0 else begin), ends[s]
-            watch_from(cell, lanes.start[b], arrays, low, n)
+            watch_from(cells, lanes.start, arrays, low, b, n)
             while k < end:
                 if k // 4 != draws.group[b]:
                     draws.group[b] = k // 4
                     fill(
-                        raw, words, k // 4, draws.normal, draws.streams, coordinate, replicate,
-                        draws.key, n,
+                        draws.raw, words, k // 4, draws.normal, draws.streams, draws.coordinate,
+                        draws.replicate, draws.key, b, n,
                     )  # fmt: skip
                 phase = k % 4
                 stop = min(4, phase + end - k)
-                call(steps, cell, number, raw, lanes.scalar, n, k - phase, phase, stop)
+                call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, stop)
                 k += stop - phase
-            news = escaped(
-                cell,
-                lanes.bounds[min(b, len(lanes.bounds) - 1)],
-                lanes.left[b],
-                lanes.broke[b],
-                arrays,
-                low,
-                n,
-            )
+            news = escaped(cells, bounds, left, broke, arrays, low, b, n)
             if slots[s] >= 0:
-                copy(cell, states * LANES, records[slots[s], b])
+                keep(cells, b, states * LANES, records, slots[s])
             if closes[s] >= 0:
-                hand_over(cell, states * LANES, low * LANES, sums[closes[s], b])
+                hand_over(cells, b, states * LANES, low * LANES, sums, closes[s])
             if news:
                 return b, s
     return last, 0
 
 
-def replay(
-    steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int, cell: Rows, raw: Rows
-) -> None:
-    """Block b again from `begin` to `end`, one step at a time, to note who left and when.
+def replay(steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int) -> None:
+    """Block b again from its start at `begin` to `end`, to note who left and when.
 
-    `cell` and `raw` are the block's cells at `begin` and room for its draws.
+    What it overwrites, the start and the draws, is what is made anew, or the same, afterwards.
     """
     words = empty(4 * LANES, uint32)
     n = min(LANES, lanes.size - b * LANES)
     for k in range(begin, end):
         if k == begin or k % 4 == 0:
             fill(
-                raw, words, k // 4, draws.normal, draws.streams, draws.coordinate[b],
-                draws.replicate[b], draws.key, n,
+                draws.raw, words, k // 4, draws.normal, draws.streams, draws.coordinate,
+                draws.replicate, draws.key, b, n,
             )  # fmt: skip
-        call(steps, cell, lanes.number[b], raw, lanes.scalar, n, k - k % 4, k % 4, k % 4 + 1)
+        phase = k % 4
+        call(
+            steps, lanes.start, lanes.number, draws.raw, lanes.scalar, b, n, k - phase, phase,
+            phase + 1,
+        )  # fmt: skip
         note(
-            cell, lanes.bounds[min(b, len(lanes.bounds) - 1)], lanes.left[b], lanes.broke[b], lanes.states, lanes.arrays,
-            k + 1, n,
+            lanes.start, lanes.bounds, lanes.left, lanes.broke, lanes.states, lanes.arrays, k + 1,
+            b, n,
         )  # fmt: skip
 
 
@@ -253,7 +249,7 @@ def gather(query_points: Any, lanes: Cells, first: int, last: int, points: Rows)
     """The points of blocks first … last − 1 at which their gradients are taken."""
     for b in range(first, last):
         n = min(LANES, lanes.size - b * LANES)
-        call(query_points, lanes.cells[b], lanes.number[b], points[b], lanes.scalar, n, 0, 0, 1)
+        call(query_points, lanes.cells, lanes.number, points, lanes.scalar, b, n, 0, 0, 1)
 
 
 def single(
@@ -262,29 +258,26 @@ def single(
 ) -> None:  # fmt: skip
     """Step k of blocks first … last − 1, from its gradients to the points of the next ones.
 
-    `slope` (lanes) holds the gradients of coupled coordinates, which go to a row of the numbers.
+    `slope` (lanes) holds the gradients of coupled coordinates, which go to a row of the numbers;
+    `query_points` is 0 where the points are the states themselves.
     """
     words = empty(4 * LANES, uint32)
+    cells, number, bounds = lanes.cells, lanes.number, lanes.bounds
+    states, arrays, phase = lanes.states, lanes.arrays, k % 4
     for b in range(first, last):
-        n = min(LANES, lanes.size - b * LANES)
-        cell, number, raw = lanes.cells[b], lanes.number[b], draws.raw[b]
-        bounds, left, broke = (
-            lanes.bounds[min(b, len(lanes.bounds) - 1)],
-            lanes.left[b],
-            lanes.broke[b],
-        )
-        for j in range(min(LANES, slope.size - b * LANES)):
-            number[row * LANES + j] = slope[b * LANES + j]
+        n = min(LANES, slope.size - b * LANES)
+        place(slope, b, n, number, row)
         if k // 4 != draws.group[b]:
             draws.group[b] = k // 4
             fill(
-                raw, words, k // 4, draws.normal, draws.streams, draws.coordinate[b],
-                draws.replicate[b], draws.key, n,
+                draws.raw, words, k // 4, draws.normal, draws.streams, draws.coordinate,
+                draws.replicate, draws.key, b, n,
             )  # fmt: skip
-        call(steps, cell, number, raw, lanes.scalar, n, k - k % 4, k % 4, k % 4 + 1)
-        if astray(cell, bounds, left, broke, lanes.states, lanes.arrays, n):
-            note(cell, bounds, left, broke, lanes.states, lanes.arrays, k + 1, n)
-        call(query_points, cell, number, points[b], lanes.scalar, n, 0, 0, 1)
+        call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, phase + 1)
+        if astray(cells, bounds, states, arrays, b, n):
+            note(cells, bounds, lanes.left, lanes.broke, states, arrays, k + 1, b, n)
+        if query_points != 0:
+            call(query_points, cells, number, points, lanes.scalar, b, n, 0, 0, 1)
 
 
 def sample(rows: Rows, group: int, stream: int, key: Rows, samples: int) -> None:

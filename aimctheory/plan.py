@@ -67,6 +67,12 @@ class Plan:
         """Whether the step itself keeps extremes; coupled coordinates are looked at every step."""
         return self.problem.objective.elementwise
 
+    @property
+    def points_are_cells(self) -> bool:
+        """Whether the cells of a block are the points where gradients are taken, as they stand."""
+        point = self.query.result["value"]
+        return self.cell_rows == 1 and (point.kind, point.label) == ("state", self.states[0])
+
 
 def plan(problem: Problem) -> Plan:
     """Record one iteration of `problem`.
