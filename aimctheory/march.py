@@ -27,8 +27,10 @@ Watch = Callable[[int, int], object]
 
 SECONDS = 0.25
 """What a window should take, so that Ctrl-C is heard soon and little work is lost."""
-UPDATES = 2**22
-"""Updates of one state in the first window, before the speed is known."""
+FIRST_UPDATES = 2**22
+"""Weights times steps in the first window, before the speed is known."""
+MOST_UPDATES = 2**27
+"""Weights times steps that any processor does in less than a second."""
 PATIENCE = 2.0
 """Seconds that a call lasts before its progress is shown."""
 REFRESH = 0.5
@@ -73,12 +75,23 @@ def _within(steps: Steps, begin: int, stop: int) -> tuple[Steps, Steps]:
     return steps[first:last], np.arange(first, last)
 
 
-def march(machine: Any, schedule: Schedule, lanes: int) -> Iterator[int]:
+def least_window(engine: str, elementwise: bool, lanes: int) -> int:
+    """Steps that no window goes below.
+
+    A compiled loop looks at its lanes once a window, and in windows of a few steps does little
+    else; any other engine takes one step at a time anyway.
+    """
+    if engine == "kernel" and elementwise:
+        return max(4, min(16, MOST_UPDATES // lanes))
+    return 1
+
+
+def march(machine: Any, schedule: Schedule, lanes: int, least: int) -> Iterator[int]:
     """Advance to the end; yields the step reached after each window.
 
     The first window is small in updates; the others follow the speed that was measured.
     """
-    begin, size = 0, max(1, min(SEGMENT, UPDATES // lanes))
+    begin, size = 0, max(least, min(SEGMENT, FIRST_UPDATES // lanes))
     while begin < schedule.steps:
         stop = begin + size
         if size >= 4:  # kernels take four steps at once where they can
@@ -87,7 +100,7 @@ def march(machine: Any, schedule: Schedule, lanes: int) -> Iterator[int]:
         started = time.perf_counter()
         machine.advance(begin, *schedule.window(begin, stop))
         took = max(time.perf_counter() - started, 1e-9)
-        size = max(1, min(2 * size, int((stop - begin) * SECONDS / took)))
+        size = max(least, min(2 * size, int((stop - begin) * SECONDS / took)))
         begin = stop
         yield begin
 

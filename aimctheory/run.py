@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,15 +147,23 @@ class Run:
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a simulation; `run` is the Run of what was recorded until then."""
+    """Ctrl-C during a simulation, at step `reached` of `steps`."""
 
-    def __init__(self, run: Run) -> None:
-        super().__init__(run)
-        self.run = run
-
-    def __str__(self) -> str:
-        what = self.run.provenance
-        return (
-            f"stopped at step {what['reached']} of {what['steps']}; what was recorded until then "
-            "is this exception's `run` (in a console: sys.last_value.run)"
+    def __init__(self, reached: int, steps: int, collect: Callable[[], Run]) -> None:
+        super().__init__(
+            f"stopped at step {reached} of {steps}; what was recorded until then is this "
+            "exception's `run` (in a console: sys.last_value.run)"
         )
+        self.reached, self.steps, self._collect = reached, steps, collect
+
+    @functools.cached_property
+    def run(self) -> Run:
+        """What was recorded until then; collected when asked for, which may take seconds."""
+        return self._collect()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.reached, self.steps, functools.partial(_itself, self.run))
+
+
+def _itself(run: Run) -> Run:
+    return run

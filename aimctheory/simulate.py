@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.laws import Law
-from aimctheory.march import Schedule, Watch, march, watching
+from aimctheory.march import Schedule, Watch, least_window, march, watching
 from aimctheory.noise import key_from
 from aimctheory.objectives.record import Objective
 from aimctheory.plan import plan
@@ -98,16 +99,17 @@ def simulate(
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }
     lanes = problem.replicates * problem.coordinates
+    least = least_window(engine, objective.elementwise, lanes)
     with watching(progress, lanes) as watch:
         machine = _engine(engine)(plan(problem), key, marks.size, batches)
         reached = 0
         try:
-            for reached in march(machine, schedule, lanes):
+            for reached in march(machine, schedule, lanes, least):
                 watch(reached, steps)
             return _collect(problem, machine, schedule, reached, provenance)
         except KeyboardInterrupt:
-            run = _collect(problem, machine, schedule, reached, provenance)
-            raise Interrupted(run) from None
+            collect = partial(_collect, problem, machine, schedule, reached, provenance)
+            raise Interrupted(reached, steps, collect) from None
 
 
 def _collect(

@@ -168,7 +168,7 @@ def test_the_number_of_threads_changes_no_bit(linear_run, monkeypatch, threads):
 def test_the_length_of_a_call_changes_no_bit(linear_run, monkeypatch, window):
     run, first = linear_run
 
-    def march(machine, schedule, lanes):
+    def march(machine, schedule, lanes, least):
         for begin in range(0, schedule.steps, window):
             stop = min(begin + window, schedule.steps)
             machine.advance(begin, *schedule.window(begin, stop))
