@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aimctheory.notation import w as w
     from aimctheory.objectives.quadratic import quadratic as quadratic
     from aimctheory.response import Response as Response
+    from aimctheory.run import Interrupted as Interrupted
     from aimctheory.simulate import simulate as simulate
 
 __version__ = "0.1.0"
@@ -59,6 +60,7 @@ _HOMES = {
     "aimctheory.notation": ("Source", "positive", "real", "w"),
     "aimctheory.objectives.quadratic": ("quadratic",),
     "aimctheory.response": ("Response",),
+    "aimctheory.run": ("Interrupted",),
     "aimctheory.simulate": ("simulate",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -171,7 +171,7 @@ class Kernel:
         kernels.driver("replay")(self._entry("steps"), self.lanes, self.draws, b, begin, end)
 
     def _share(self, work: Callable[[int, int], None], block_steps: int) -> None:
-        """Call `work` on all blocks, by several threads where that takes longer than asking them."""
+        """Call `work` on all blocks, by several threads where that is worth asking them."""
         workers = self._pool._max_workers if block_steps > _WORTH_A_THREAD else 1
         edges = [self.blocks * i // workers for i in range(workers + 1)]
         if workers == 1:
@@ -205,7 +205,8 @@ class Kernel:
             kernels.driver("sample")(
                 self._batches, k // 4, _SAMPLE, self.draws.key, objective.samples
             )
-        return self._batches[k % 4]
+        rows: NDArray[np.intp] = self._batches[k % 4]
+        return rows
 
     # ---- what came of it -------------------------------------------------------------------------
 

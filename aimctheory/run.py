@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +40,10 @@ class Outcomes:
     broke: NDArray[np.int64]
 
     def __str__(self) -> str:
+        return self.told("finished")
+
+    def told(self, verb: str) -> str:
+        """One clause on all replicates: those that "finished" or "stayed" inside, and others."""
         total, left, broke = (
             self.left.size,
             int((self.left >= 0).sum()),
@@ -46,9 +51,9 @@ class Outcomes:
         )
         noun = "replicate" if total == 1 else "replicates"
         if not left and not broke:
-            return f"{total} {noun} finished inside the dynamic range"
+            return f"{total} {noun} {verb} inside the dynamic range"
         fine = int(((self.left < 0) & (self.broke < 0)).sum())
-        parts = [f"{fine} of {total} {noun} finished inside the dynamic range"]
+        parts = [f"{fine} of {total} {noun} {verb} inside the dynamic range"]
         if left:
             first = int(self.left[self.left >= 0].min())
             parts.append(f"{left} left it (first at step {first}) and went on")
@@ -60,11 +65,13 @@ class Outcomes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A finished simulation.
+    """A simulation, finished or interrupted.
 
     `states` maps each state to its trajectory (replicate, record, coordinate) at `steps`, step 0
     included; `readout` is the algorithm's weight in the same shape; `averages` holds batch means of
-    the traced functions asked for.  Where a replicate stopped, later records are NaN.
+    the traced functions asked for.  Where a replicate stopped, later records are NaN.  Of an
+    interrupted run there are the records, the whole batches and the outcomes up to the step
+    ``provenance["reached"]`` of ``provenance["steps"]``.
     """
 
     steps: NDArray[np.int64]
@@ -76,7 +83,17 @@ class Run:
 
     def __str__(self) -> str:
         what = self.provenance
-        return f"{what['algorithm']} on {what['device']}, {what['steps']} steps: {self.outcomes}."
+        head = f"{what['algorithm']} on {what['device']}"
+        if what["reached"] < what["steps"]:
+            so_far = self.outcomes.told("stayed")
+            return f"{head}, interrupted at step {self._length}: until then {so_far}."
+        return f"{head}, {self._length} steps: {self.outcomes}."
+
+    @property
+    def _length(self) -> str:
+        what = self.provenance
+        whole = what["reached"] == what["steps"]
+        return str(what["steps"]) if whole else f"{what['reached']} of {what['steps']}"
 
     def samples(self, name: str, after: int = 0) -> Array:
         """Time averages of a state, average or "readout" over steps ≥ `after`, one per replicate.
@@ -127,8 +144,7 @@ class Run:
             values, lengths = self._trajectory(name), np.ones_like(self.steps)
         if not kept.any():
             raise ValueError(
-                f"nothing of {name!r} lies after step {after}; "
-                f"the run has {self.provenance['steps']} steps"
+                f"nothing of {name!r} lies after step {after}; the run has {self._length} steps"
             )
         return values[:, kept], lengths[kept]
 
@@ -139,6 +155,29 @@ class Run:
             known = ", ".join([*self.averages, *self.states, "readout"])
             raise ValueError(f"there is no {name!r} in this run; it has: {known}")
         return self.states[name]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a simulation, at step `reached` of `steps`."""
+
+    def __init__(self, reached: int, steps: int, collect: Callable[[], Run]) -> None:
+        super().__init__(
+            f"stopped at step {reached} of {steps}; what was recorded until then is this "
+            "exception's `run` (in a console: sys.last_value.run)"
+        )
+        self.reached, self.steps, self._collect = reached, steps, collect
+
+    @functools.cached_property
+    def run(self) -> Run:
+        """What was recorded until then; collected when asked for, which may take seconds."""
+        return self._collect()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Interrupted, (self.reached, self.steps, functools.partial(_itself, self.run))
+
+
+def _itself(run: Run) -> Run:
+    return run
 
 
 def _estimate(series: Array, lengths: NDArray[np.int64], name: str) -> Estimate:

@@ -1,14 +1,15 @@
 """The only loop: an algorithm on devices, minimising an objective under noise.
 
-`simulate` checks its inputs (`problem.pose`), lets an engine advance the states from one mark to
-the next (a record, the end of a batch), and collects a `Run`.  The engines differ in speed only.
+`simulate` checks its inputs (`problem.pose`), lets an engine advance the states window by window
+(`march`), and collects a `Run`, of what there is if Ctrl-C ends it early.  The engines differ in
+speed only.
 """
 
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,17 @@ from numpy.typing import NDArray
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
-from aimctheory.lanes import SEGMENT
 from aimctheory.laws import Law
+from aimctheory.march import Schedule, Watch, least_window, march, watching
 from aimctheory.noise import key_from
 from aimctheory.objectives.record import Objective
 from aimctheory.plan import plan
 from aimctheory.problem import Average, Problem, pose
 from aimctheory.reference import Reference
-from aimctheory.run import BatchMeans, Outcomes, Run
+from aimctheory.run import BatchMeans, Interrupted, Outcomes, Run
 from aimctheory.trace import Names, numpy_ops
 
 Array = NDArray[np.float64]
-Steps = NDArray[np.int64]
 
 BATCHES = 64
 """Batches that averages are kept in: enough to drop a transient and to estimate an interval."""
@@ -49,6 +49,7 @@ def simulate(
     record_every: int | None = None,
     averages: Mapping[str, Average] | None = None,
     engine: str = "kernel",
+    progress: bool | Watch | None = None,
 ) -> Run:
     """Trajectories of `replicates` independent runs, with outcomes and averages.
 
@@ -58,7 +59,12 @@ def simulate(
     number depends on (rng, stream, replicate, coordinate, step) only: more replicates, other chunks
     or threads, or another `record_every` leave every trajectory as it was.
 
-    Raises ValueError for a missing, unknown or forbidden name, number or shape.
+    A call of more than two seconds shows how far it is where stderr is a terminal; ``progress``
+    may be False (never), True (always), or a function that is called with (step, steps) several
+    times a second, the last time with (steps, steps).
+
+    Raises ValueError for a missing, unknown or forbidden name, number or shape.  Ctrl-C raises
+    `Interrupted`, a KeyboardInterrupt whose `run` is the Run of what was recorded until then.
 
     >>> from aimctheory import analog_sgd, gaussian, linear, quadratic
     >>> run = simulate(analog_sgd, linear(tau=1), quadratic(minimiser=0.5), noise=gaussian(0.5),
@@ -75,34 +81,53 @@ def simulate(
         algorithm, device or {}, objective, hyper=hyper, noise=noise, start=start,
         replicates=replicates, averages=averages,
     )  # fmt: skip
-    key = key_from(rng)
-    every = int(record_every or max(1, steps // RECORDS))
-    marks = np.unique([*range(0, steps, every), steps])
+    key, steps = key_from(rng), int(steps)
+    marks = np.append(np.arange(0, steps, int(record_every or max(1, steps // RECORDS))), steps)
     batches = min(BATCHES, steps) if averages else 0
     edges = steps * np.arange(batches + 1) // batches if batches else np.zeros(1, dtype=np.int64)
-    machine = _engine(engine)(plan(problem), key, marks.size, batches)
-    _march(machine, *_schedule(int(steps), marks, edges))
-    records = machine.records
-    outcomes = Outcomes(_first(machine.left), _first(machine.broke))
+    schedule = Schedule(steps, marks, edges)
+    provenance = {
+        "algorithm": algorithm.id,
+        "device": _device_text(problem),
+        "objective": objective.id,
+        "noise": {stream: repr(law) for stream, law in problem.laws.items()},
+        "hyper": {n: v if np.ndim(v) == 0 else np.shape(v) for n, v in problem.hyper.items()},
+        "steps": steps,
+        "replicates": problem.replicates,
+        "engine": engine,
+        "key": int(key),
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+    }
+    lanes = problem.replicates * problem.coordinates
+    least = least_window(engine, objective.elementwise, lanes)
+    with watching(progress, lanes) as watch:
+        machine = _engine(engine)(plan(problem), key, marks.size, batches)
+        reached = 0
+        try:
+            for reached in march(machine, schedule, lanes, least):
+                watch(reached, steps)
+            return _collect(problem, machine, schedule, reached, provenance)
+        except KeyboardInterrupt:
+            collect = partial(_collect, problem, machine, schedule, reached, provenance)
+            raise Interrupted(reached, steps, collect) from None
+
+
+def _collect(
+    problem: Problem, machine: Any, schedule: Schedule, reached: int, provenance: dict[str, Any]
+) -> Run:
+    """What lies at or before the step reached.  A window cut short may have left more behind."""
+    kept, closed = schedule.recorded(reached), schedule.closed(reached)
+    marks, edges = schedule.marks[:kept], schedule.edges[: closed + 1]
+    outcomes = Outcomes(_first(machine.left, reached), _first(machine.broke, reached))
+    records = {name: values[:, :kept] for name, values in machine.records.items()}
     _stop_broken(records, marks, outcomes.broke)
     return Run(
         steps=marks,
         states=records,
         readout=_readout(problem, records),
-        averages=_batch_means(problem, machine.sums, edges),
+        averages=_batch_means(problem, machine.sums[:closed], edges),
         outcomes=outcomes,
-        provenance={
-            "algorithm": algorithm.id,
-            "device": _device_text(problem),
-            "objective": objective.id,
-            "noise": {stream: repr(law) for stream, law in problem.laws.items()},
-            "hyper": {n: v if np.ndim(v) == 0 else np.shape(v) for n, v in problem.hyper.items()},
-            "steps": int(steps),
-            "replicates": problem.replicates,
-            "engine": engine,
-            "key": int(key),
-            "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        },
+        provenance=provenance | {"reached": reached},
     )
 
 
@@ -116,42 +141,18 @@ def _engine(name: str) -> Any:
     raise ValueError(f"engine = {name!r} is unknown; choose 'kernel' or 'reference'")
 
 
-def _schedule(steps: int, marks: Steps, edges: Steps) -> tuple[Steps, Steps, Steps]:
-    """Where the run pauses: every record, every end of a batch, and often enough to look.
-
-    Returns the steps in order, and for each the record and the batch that end there (−1: none).
-    """
-    segment = max(SEGMENT, steps // 2**16)
-    ends = np.unique(np.concatenate([marks[1:], edges[1:], np.arange(segment, steps, segment)]))
-    slots = np.full(ends.size, -1, dtype=np.int64)
-    closes = np.full(ends.size, -1, dtype=np.int64)
-    slots[np.searchsorted(ends, marks[1:])] = np.arange(1, marks.size)
-    closes[np.searchsorted(ends, edges[1:])] = np.arange(edges.size - 1)
-    return ends, slots, closes
-
-
-def _march(machine: Any, ends: Steps, slots: Steps, closes: Steps) -> None:
-    """Advance in calls of about a quarter of a second, so that Ctrl-C is heard between them."""
-    begin, i, window = 0, 0, 1
-    while i < ends.size:
-        started = time.perf_counter()
-        now = slice(i, i + window)
-        machine.advance(begin, ends[now], slots[now], closes[now])
-        begin, i = int(ends[now][-1]), i + window
-        took = time.perf_counter() - started
-        window = max(1, min(2 * window, int(window * 0.25 / max(took, 1e-9))))
-
-
-def _first(lanes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The earliest flagged step of each replicate, −1 for none."""
+def _first(lanes: NDArray[np.int64], reached: int) -> NDArray[np.int64]:
+    """The earliest flagged step of each replicate, −1 for none up to the step reached."""
     never = np.iinfo(np.int64).max
     earliest = np.where(lanes < 0, never, lanes).min(axis=1)
-    return np.where(earliest == never, -1, earliest)
+    return np.where(earliest > reached, -1, earliest)
 
 
 def _stop_broken(
     records: dict[str, Array], marks: NDArray[np.int64], broke: NDArray[np.int64]
 ) -> None:
+    if (broke < 0).all():
+        return
     after = (broke[:, None] >= 0) & (marks[None, :] >= broke[:, None])
     for values in records.values():
         values[after] = np.nan

@@ -20,7 +20,7 @@ SIDES = {
     "theory": {"derive", "exact"},
     "experiment": {
         "noise", "lanes", "problem", "plan", "kernel_text", "compiled", "kernels", "engine",
-        "reference", "simulate", "run",
+        "reference", "march", "simulate", "run",
     },
     "statistics": {"statistics"},
     "scale": {"scale"},

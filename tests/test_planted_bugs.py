@@ -16,7 +16,14 @@ from aimctheory.laws import gaussian
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
 from aimctheory.trace import numpy_ops
-from tests.comparison import AVERAGES, differing, plain_module, uncompiled
+from tests.comparison import (
+    AVERAGES,
+    differing,
+    largest_gap,
+    plain_module,
+    same_bits,
+    uncompiled,
+)
 
 PAIR = {"P": linear(tau=1, c=0.2), "W": power(tau=1, gamma=2)}
 HYPER = {
@@ -161,13 +168,13 @@ def test_a_bug_in_the_printed_text_is_noticed(honest, bug):
 # -- in the functions around the step -------------------------------------------------------------
 
 
-def late(cells, bounds, left, broke, states, arrays, step, n):
-    return lanes_note(cells, bounds, left, broke, states, arrays, step + 1, n)
+def late(cells, bounds, left, broke, states, arrays, step, b, n):
+    return lanes_note(cells, bounds, left, broke, states, arrays, step + 1, b, n)
 
 
 def one_draw_for_two_steps(raw, words, *rest):
     lanes_fill(raw, words, *rest)
-    raw[256:512] = raw[:256]
+    raw[:, 256:512] = raw[:, :256]
 
 
 lanes_note, lanes_fill = lanes.note, lanes.fill
@@ -182,3 +189,46 @@ LANE_BUGS = {
 def test_a_bug_around_the_step_is_noticed(monkeypatch, honest, bug):
     monkeypatch.setattr(lanes, *LANE_BUGS[bug])
     assert differing(honest, run("kernel")) != []
+
+
+# -- where coordinates are coupled ----------------------------------------------------------------
+
+COUPLED = quadratic([[1.0, 0.5], [0.5, 2.0]], 0.1)
+
+
+def coupled(which):
+    given = GIVEN | {"noise": {"gradient": gaussian(2.5), "read": gaussian(0.1)}}
+    with np.errstate(all="ignore"):
+        return simulate(residual_learning_v2, PAIR, COUPLED, engine=which, **given)
+
+
+@pytest.fixture(scope="module")
+def honestly_coupled():
+    return coupled("reference")
+
+
+def shifted(slope, *rest):
+    return lanes_place(np.roll(slope, 1), *rest)
+
+
+lanes_place = lanes.place
+COUPLED_BUGS = {
+    "a flag one step late": ("note", late),
+    "nobody is looked at": ("astray", lambda *_: False),
+    "the gradient of another lane": ("place", shifted),
+}
+
+
+@pytest.mark.parametrize("bug", COUPLED_BUGS)
+def test_a_bug_around_a_coupled_step_is_noticed(monkeypatch, honestly_coupled, bug):
+    monkeypatch.setattr(lanes, *COUPLED_BUGS[bug])
+    found = coupled("kernel")
+    other_flags = not same_bits(found.outcomes.left, honestly_coupled.outcomes.left)
+    assert other_flags or largest_gap(found, honestly_coupled) > 1e-6
+
+
+def test_coupled_runs_agree_without_a_bug(honestly_coupled):
+    found = coupled("kernel")
+    assert (honestly_coupled.outcomes.left >= 0).any()
+    assert same_bits(found.outcomes.left, honestly_coupled.outcomes.left)
+    assert largest_gap(found, honestly_coupled) < 1e-12

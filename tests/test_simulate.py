@@ -294,22 +294,6 @@ def test_provenance_says_how_to_make_the_run_again():
     assert (told["steps"], told["replicates"], told["engine"]) == (30, 4, "reference")
 
 
-def test_calls_are_as_long_as_a_key_press_may_wait(monkeypatch):
-    clock, calls = [0.0], []
-
-    class Machine:
-        def advance(self, begin, ends, slots, closes):
-            calls.append(ends.size)
-            clock[0] += 0.01 * ends.size
-
-    module = sys.modules["aimctheory.simulate"]
-    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
-    ends = np.arange(1, 1001)
-    module._march(Machine(), ends, ends, ends)
-    assert sum(calls) == 1000
-    assert 20 <= max(calls) <= 32
-
-
 def test_an_interrupt_in_the_middle_is_passed_on(monkeypatch):
     reference = sys.modules["aimctheory.reference"].Reference
 

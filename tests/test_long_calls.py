@@ -1,0 +1,345 @@
+"""Long calls: what Ctrl-C keeps, what progress says, and how long a window may be."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import signal
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import aimctheory
+from aimctheory.algorithms.residual_learning import residual_learning
+from aimctheory.laws import gaussian
+from aimctheory.march import Schedule, least_window, march
+from aimctheory.objectives.softmax import softmax
+from aimctheory.run import Interrupted
+from tests.comparison import AVERAGES, ENGINES, numbers_of, run, same_bits
+
+MARCH = sys.modules["aimctheory.march"]
+TALL = {"steps": 300, "record_every": 7, "averages": AVERAGES}
+
+
+@pytest.fixture
+def small_windows(monkeypatch):
+    """Windows of eleven steps at most, so that a short run has many."""
+    monkeypatch.setattr(MARCH, "SEGMENT", 11)
+    monkeypatch.setattr(MARCH, "SECONDS", 1e-9)
+    monkeypatch.setattr(sys.modules["aimctheory.simulate"], "least_window", lambda *_: 11)
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def interrupted(at=60, **options):
+    """A run on which Ctrl-C is pressed as soon as it has reached a step."""
+
+    def press(step, steps):
+        if step >= at:
+            press_ctrl_c()
+
+    with pytest.raises(Interrupted) as caught:
+        run(progress=press, **options)
+    return caught.value
+
+
+def differing_at_first(part, whole):
+    """What of an interrupted run differs from the first part of the whole one."""
+    kept, closed = part.steps.size, next(iter(part.averages.values())).edges.size - 1
+    found = numbers_of(whole)
+    for name, values in numbers_of(part).items():
+        expected = found[name]
+        if name.startswith(("mean", "variance", "covariance")):
+            expected = expected[:, :closed]
+        elif name == "steps":
+            expected = expected[:kept]
+        elif name.startswith(("state", "readout")):
+            expected = expected[:, :kept]
+        else:  # outcomes
+            expected = np.where(expected > part.provenance["reached"], -1, expected)
+        if not same_bits(np.ascontiguousarray(values), np.ascontiguousarray(expected)):
+            yield name
+
+
+# -- Ctrl-C ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_windows")
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("sigma", [0.5, 40.0])  # the second leaves the dynamic range
+def test_an_interrupt_keeps_the_first_part_of_the_run_to_the_last_bit(engine, sigma):
+    given = {**TALL, "engine": engine, "noise": gaussian(sigma)}
+    whole, part = run(**given), interrupted(**given).run
+    reached = part.provenance["reached"]
+    assert 60 <= reached < 75
+    assert part.steps.tolist() == [*range(0, reached + 1, 7)]
+    edges = part.averages["W"].edges
+    assert edges.tolist() == [e for e in whole.averages["W"].edges if e <= reached]
+    assert list(differing_at_first(part, whole)) == []
+    if sigma > 1:
+        assert (part.outcomes.left >= 0).sum() > 0
+
+
+@pytest.mark.usefixtures("small_windows")
+@pytest.mark.parametrize("name", ["_keep", "_watch"])
+def test_an_interrupt_inside_a_window_leaves_what_was_before_it(monkeypatch, name):
+    given = {"steps": 40, "record_every": 3, "averages": AVERAGES, "noise": gaussian(9.0)}
+    reference = sys.modules["aimctheory.reference"].Reference
+    whole = run(**given, replicates=20)
+    method, calls, due = getattr(reference, name), [], []
+
+    def pressed(self, at):
+        method(self, at)
+        calls.append(at)
+        if len(calls) == due[-1]:
+            press_ctrl_c()
+
+    monkeypatch.setattr(reference, name, pressed)
+    late = 0
+    for call in range(5, 15):
+        calls.clear()
+        due.append(call)
+        with pytest.raises(Interrupted) as caught:
+            run(**given, replicates=20)
+        part = caught.value.run
+        assert list(differing_at_first(part, whole)) == []
+        left, reached = whole.outcomes.left, caught.value.reached
+        late += ((left > reached) & (left <= calls[-1])).sum()
+    assert late or name == "_keep"  # replicates did leave in windows that do not count
+
+
+def test_an_interrupt_before_the_first_window_is_over_keeps_the_start(monkeypatch):
+    reference = sys.modules["aimctheory.reference"].Reference
+    monkeypatch.setattr(reference, "_step", lambda self, k: press_ctrl_c())
+    with pytest.raises(Interrupted) as caught:
+        run(**TALL)
+    part = caught.value.run
+    assert part.steps.tolist() == [0]
+    assert part.averages["W"].mean.shape == (4, 0, 3)
+    with pytest.raises(ValueError, match="lies after step 0; the run has 0 of 300 steps"):
+        part.mean("W")
+
+
+def test_an_interrupt_after_the_last_step_keeps_the_whole_run():
+    whole, part = run(**TALL), interrupted(at=300, **TALL).run
+    assert list(differing_at_first(part, whole)) == []
+    assert str(part) == str(whole)
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_an_interrupted_run_says_so():
+    stop = interrupted(steps=100)
+    assert stop.reached == stop.run.provenance["reached"]
+    assert stop.run.provenance["steps"] == 100
+    assert str(stop).startswith(f"stopped at step {stop.reached} of 100; what was recorded")
+    assert str(stop.run) == (
+        f"analog-sgd on linear(tau=1, c=0.2), interrupted at step {stop.reached} of 100: "
+        "until then 4 replicates stayed inside the dynamic range."
+    )
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_an_interrupt_is_a_keyboard_interrupt_that_travels_between_processes():
+    assert issubclass(aimctheory.Interrupted, KeyboardInterrupt)
+    stop = interrupted(steps=100)
+    again = pickle.loads(pickle.dumps(stop))
+    assert str(again) == str(stop)
+    assert same_bits(again.run.readout, stop.run.readout)
+
+
+def test_a_thread_of_its_own_runs_a_simulation_as_well():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(run(steps=20)))
+    thread.start()
+    thread.join()
+    assert same_bits(found[0].readout, run(steps=20).readout)
+
+
+# -- progress --------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.usefixtures("small_windows")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_progress_is_told_after_each_window_up_to_the_last_step(engine):
+    told = []
+    run(steps=100, progress=lambda *at: told.append(at), engine=engine)
+    steps = [step for step, _ in told]
+    assert len(steps) >= 9
+    assert steps == sorted(set(steps))
+    assert told[-1] == (100, 100)
+    assert {whole for _, whole in told} == {100}
+
+
+def test_what_a_progress_function_raises_is_passed_on():
+    def progress(step, steps):
+        raise RuntimeError("no more paper")
+
+    with pytest.raises(RuntimeError, match="no more paper"):
+        run(progress=progress)
+
+
+def test_another_progress_is_refused():
+    with pytest.raises(ValueError, match="progress = 'yes' is none of None, True, False and a"):
+        run(progress="yes")
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(MARCH, "PATIENCE", 0.0)
+    monkeypatch.setattr(MARCH, "REFRESH", 0.0)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.mark.usefixtures("small_windows", "impatient")
+def test_nothing_is_shown_where_stderr_is_no_terminal(capsys):
+    run(steps=100)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("small_windows", "impatient")
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_terminal_shows_a_line_and_has_it_erased(monkeypatch, stop):
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    times = iter(np.arange(1000.0))
+    monkeypatch.setattr(MARCH.time, "perf_counter", lambda: next(times))
+    if stop:  # whatever ends the call
+        monkeypatch.setattr(MARCH, "_duration", lambda seconds: press_ctrl_c())
+        with pytest.raises(Interrupted):
+            run(steps=100, replicates=10)
+    else:
+        run(steps=100, replicates=10)
+    lines = screen.getvalue().split("\r")
+    assert lines[1].startswith("aimctheory: 8 of 100 steps (8%)")
+    assert max(map(len, lines)) < 200
+    assert lines[-1] == ""
+    assert set(lines[-2]) == {" "}
+    if not stop:
+        assert lines[2].startswith("aimctheory: 16 of 100 steps (16%), 32 s left, 80 updates/s")
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_short_call_shows_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    run(steps=20)
+    assert screen.getvalue() == ""
+
+
+@pytest.mark.usefixtures("small_windows", "impatient")
+def test_a_thread_or_a_worker_process_leaves_the_terminal_to_others(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    thread = threading.Thread(target=lambda: run(steps=100))
+    thread.start()
+    thread.join()
+    import multiprocessing
+
+    monkeypatch.setattr(multiprocessing.current_process(), "_name", "SpawnProcess-1")
+    run(steps=100)
+    assert screen.getvalue() == ""
+
+
+# -- windows ---------------------------------------------------------------------------------------
+
+
+def schedule(steps, every=10**9, batches=0):
+    marks = np.append(np.arange(0, steps, every), steps)
+    return Schedule(steps, marks, steps * np.arange(batches + 1) // max(batches, 1))
+
+
+class Machine:
+    """An engine that only says what it was asked for, at a known speed."""
+
+    def __init__(self, clock=None, seconds=0.0):
+        self.asked, self.clock, self.seconds = [], clock or [0.0], seconds
+
+    def advance(self, begin, ends, slots, closes):
+        self.asked.append((begin, int(ends[-1])))
+        self.clock[0] += self.seconds * (ends[-1] - begin)
+
+
+def windows(steps, lanes, least, seconds, monkeypatch):
+    """The sizes of the windows of a run whose steps take so long."""
+    machine = Machine(seconds=seconds)
+    monkeypatch.setattr(MARCH.time, "perf_counter", lambda: machine.clock[0])
+    reached = [*march(machine, schedule(steps), lanes, least)]
+    assert machine.asked == list(zip([0, *reached], reached, strict=False))
+    assert reached[-1] == steps
+    return np.diff([0, *reached])
+
+
+@pytest.mark.parametrize("seconds", [1e-4, 1e-2])
+def test_windows_are_as_long_as_a_key_press_may_wait(monkeypatch, seconds):
+    sizes = windows(20_000, 100, 1, seconds, monkeypatch)
+    assert sizes[0] == 256
+    assert (sizes[1:] * seconds <= 0.26).all()
+    assert (sizes[4:-1] * seconds > 0.2).all()
+
+
+def test_a_window_is_at_most_twice_the_one_before(monkeypatch):
+    sizes = windows(100_000, 10, 1, 0.0, monkeypatch)
+    assert (sizes[1:] <= 2 * sizes[:-1]).all()
+
+
+@pytest.mark.parametrize("lanes", [10**5, 10**6, 10**7, 10**8])
+def test_windows_of_many_lanes_are_few_updates(monkeypatch, lanes):
+    for engine, elementwise in (("kernel", True), ("kernel", False), ("reference", True)):
+        least = least_window(engine, elementwise, lanes)
+        sizes = windows(200, lanes, least, 10.0, monkeypatch)  # far too slow
+        assert sizes[0] * lanes <= max(2**27, 4 * lanes)
+        assert (sizes[1:] <= least).all()
+        assert least == 1 or sizes[0] % 4 == 0
+
+
+def test_a_window_knows_its_records_and_batches():
+    ends, slots, closes = schedule(1000, every=100, batches=4).window(200, 700)
+    assert ends.tolist() == [250, 256, 300, 400, 500, 512, 600, 700]
+    assert slots.tolist() == [-1, -1, 3, 4, 5, -1, 6, 7]
+    assert closes.tolist() == [0, -1, -1, -1, 1, -1, -1, -1]
+
+
+def test_windows_of_any_size_pause_once_at_every_record_and_batch():
+    given = schedule(997, every=13, batches=64)
+    for size in (1, 5, 100, 997):
+        parts = [given.window(b, min(b + size, 997)) for b in range(0, 997, size)]
+        ends, slots, closes = (np.concatenate(column) for column in zip(*parts, strict=True))
+        assert (np.diff(ends) > 0).all()
+        assert (ends[slots >= 0] == given.marks[1:]).all()
+        assert (slots[slots >= 0] == np.arange(1, given.marks.size)).all()
+        assert (ends[closes >= 0] == given.edges[1:]).all()
+        assert (closes[closes >= 0] == np.arange(64)).all()
+
+
+def test_a_schedule_of_many_steps_stays_small():
+    given = schedule(2**34 - 1, every=2**28, batches=64)
+    for begin in (0, 10**9, 2**34 - 5000):
+        assert given.window(begin, begin + 4096)[0].size < 20
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("window", [1, 3, 250])
+def test_windows_of_coupled_objectives_and_two_arrays_change_no_bit(monkeypatch, engine, window):
+    objective = softmax([[-1.0, 1.0], [1.0, 1.0], [0.5, 1.0]], [0, 1, 1], batch=2)
+    rates = {"learning_rate": 0.1, "transfer_rate": 0.05, "mixing": 0.3}
+    given = {
+        "algorithm": residual_learning, "objective": objective, "hyper": rates, "engine": engine,
+        "steps": 40, "averages": AVERAGES, "noise": gaussian(3.0),
+    }  # fmt: skip
+    first = run(**given)
+
+    def fixed(machine, schedule, lanes, least):
+        for begin in range(0, schedule.steps, window):
+            stop = min(begin + window, schedule.steps)
+            machine.advance(begin, *schedule.window(begin, stop))
+            yield stop
+
+    monkeypatch.setattr(sys.modules["aimctheory.simulate"], "march", fixed)
+    again = numbers_of(run(**given))
+    assert [n for n, v in numbers_of(first).items() if not same_bits(v, again[n])] == []
