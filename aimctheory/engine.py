@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from aimctheory import kernels
 from aimctheory.lanes import LANES, Cells, Draws
-from aimctheory.noise import key_words, stream_hash
+from aimctheory.noise import key_words, lane_words, stream_hash
 from aimctheory.plan import SLOPE, Plan
 
 Array = NDArray[np.float64]
@@ -54,17 +54,17 @@ class Kernel:
         self.blocks = -(-self.used // LANES)
         self.lanes, self.draws = self._lay_cells(), self._lay_draws()
         moments = plan.first_extreme - len(plan.states)
-        self._sums = np.zeros((batches, self.blocks, moments * LANES))
-        states = len(plan.states) * LANES
-        self._records = np.empty((records, self.blocks, states))
+        self._sums = np.zeros((batches, self.blocks, moments, LANES))
+        states = len(plan.states)
+        self._records = np.empty((records, self.blocks, states, LANES))
         self._records[0] = self.lanes.cells[:, :states]
         shared = plan.points_are_cells
-        self._points = self.lanes.cells if shared else np.empty((self.blocks, LANES))
+        self._points = self.lanes.cells if shared else np.empty((self.blocks, 1, LANES))
         self._batches = np.empty((4, problem.replicates, problem.objective.batch), dtype=np.intp)
         self._batch_group = -1
         self._pool = ThreadPoolExecutor(min(threads(), self.blocks))
 
-    # ---- layout: (blocks, rows × LANES) --------------------------------------------------------
+    # ---- layout: (blocks, rows, LANES) -----------------------------------------------------------
 
     def _row(self, value: ArrayLike) -> Array:
         """A number broadcast to one row of every block; padding repeats the last lane."""
@@ -76,8 +76,8 @@ class Kernel:
 
     def _block(self, rows: list[Array]) -> Array:
         if not rows:
-            return np.zeros((self.blocks, 1))
-        return np.ascontiguousarray(np.stack(rows, axis=1).reshape(self.blocks, -1))
+            return np.zeros((self.blocks, 1, LANES))
+        return np.stack(rows, axis=1)
 
     def _unblock(self, rows: NDArray[Any]) -> NDArray[Any]:
         """(…, blocks, LANES) back to (…, R, D)."""
@@ -86,7 +86,7 @@ class Kernel:
 
     def _lay_cells(self) -> Cells:
         problem, plan = self.problem, self.plan
-        numbers = problem.numbers
+        numbers = plan.numbers
         rows = [self._row(problem.start[s]) for s in plan.states]
         rows += [np.zeros((self.blocks, LANES))] * (plan.cell_rows - len(rows))
         cells = self._block(rows)
@@ -111,19 +111,23 @@ class Kernel:
         kinds = [problem.laws[s].form.raw == "normal" for s, _ in streams]
         # Normals are single precision anyway; half the memory traffic of the lane loop.
         kind = np.float32 if all(kinds) else np.float64
+        keys = np.array(key_words(self.key), dtype=np.uint32)
         lane = np.minimum(np.arange(self.blocks * LANES), self.used - 1)
-        place = lane % problem.coordinates
-        words = [problem.stream_coordinates(per)[place] for _, per in streams] or [place]
-        stacked = np.array(words, dtype=np.uint32).reshape(len(words), self.blocks, LANES)
         replicate = (lane // problem.coordinates).astype(np.uint32)
+        words = [
+            lane_words(
+                problem.stream_coordinates(per)[lane % problem.coordinates], replicate, keys[0]
+            )
+            for _, per in streams
+        ]
+        laid = np.array(words, dtype=np.uint32).reshape(3 * len(words), self.blocks, LANES)
         return Draws(
-            raw=np.zeros((self.blocks, max(1, 4 * len(streams)) * LANES), dtype=kind),
+            raw=np.zeros((self.blocks, max(1, 4 * len(streams)), LANES), dtype=kind),
             group=np.full(self.blocks, -1, dtype=np.int64),
             normal=np.array(kinds, dtype=np.bool_),
             streams=np.array([stream_hash(s) for s, _ in streams], dtype=np.uint32),
-            coordinate=np.ascontiguousarray(stacked.transpose(1, 0, 2)),
-            replicate=replicate.reshape(self.blocks, LANES),
-            key=np.array(key_words(self.key), dtype=np.uint32),
+            lane=np.ascontiguousarray(laid.transpose(1, 0, 2)),
+            key=keys,
         )
 
     # ---- running -------------------------------------------------------------------------------
@@ -133,7 +137,7 @@ class Kernel:
         if self.problem.objective.elementwise:
             self._call(begin, ends, slots, closes)
             return
-        states, low = self.lanes.states * LANES, self.lanes.low * LANES
+        states, low = self.lanes.states, self.lanes.low
         for end, slot, close in zip(ends, slots, closes, strict=True):
             for k in range(begin, end):
                 self._single(k)
@@ -186,7 +190,7 @@ class Kernel:
         query = 0 if points is lanes.cells else self._entry("query_points")
         if k == 0 and query:
             kernels.driver("gather")(query, lanes, 0, self.blocks, points)
-        slope = self.problem.objective.gradient(self._unblock(points), self._rows(k))
+        slope = self.problem.objective.gradient(self._unblock(points[:, 0]), self._rows(k))
         flat = np.ascontiguousarray(slope, dtype=float).reshape(-1)
         row = self.plan.lane_numbers.index(SLOPE)
         single = kernels.driver("single")
@@ -213,16 +217,12 @@ class Kernel:
     @property
     def sums(self) -> Array:
         """(batches, moments, R, D): the sums of the averages, then those of their products."""
-        batches, blocks, width = self._sums.shape
-        rows = self._sums.reshape(batches, blocks, width // LANES, LANES)
-        return np.asarray(self._unblock(rows.transpose(0, 2, 1, 3)))
+        return np.asarray(self._unblock(self._sums.transpose(0, 2, 1, 3)))
 
     @property
     def records(self) -> dict[str, Array]:
         """The recorded states, each (R, records, D)."""
-        records, blocks, _ = self._records.shape
-        rows = self._records.reshape(records, blocks, len(self.plan.states), LANES)
-        kept = {s: self._unblock(rows[:, :, i]) for i, s in enumerate(self.plan.states)}
+        kept = {s: self._unblock(self._records[:, :, i]) for i, s in enumerate(self.plan.states)}
         return {s: np.ascontiguousarray(v.transpose(1, 0, 2)) for s, v in kept.items()}
 
     @property

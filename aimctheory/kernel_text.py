@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from aimctheory import lanes
-from aimctheory.device import Device
-from aimctheory.plan import Plan, device_numbers, inputs
+from aimctheory.lane_cell import LaneCell, inputs
+from aimctheory.plan import Plan
 from aimctheory.trace import Node, Trace, lines, text, walk
 
 CALLED = ("compiled", "elementary", "lanes")
@@ -91,8 +91,8 @@ def module_text(made: Plan) -> str:
     """The whole module of a plan, under 120 lines."""
     problem = made.problem
     extra = {
-        f"{kind}_{array}": "".join(f", {array}_{n}" for n in device_numbers(device))
-        for array, device in problem.devices.items()
+        f"{kind}_{array}": "".join(f", {array}_{n}" for n in cell.numbers)
+        for array, cell in made.cells.items()
         for kind in ("pulse", "response")
     }
     head = _HEAD.format(
@@ -105,7 +105,7 @@ def module_text(made: Plan) -> str:
         for n in walk(made.update.result.values())
         if n.kind in ("pulse", "response")
     }
-    parts += [_pulse_text(kind, array, problem.devices[array]) for kind, array in sorted(calls)]
+    parts += [_pulse_text(kind, array, made.cells[array]) for kind, array in sorted(calls)]
     device_inputs = {name for names in extra.values() for name in names.split(", ") if name}
     arguments = _arguments(made, made.update, device_inputs)
     parts.append(_function("update", arguments, made.update, extra))
@@ -129,7 +129,13 @@ def _title(made: Plan) -> str:
         ", ".join(f"{a} on {d.response.title}" for a, d in problem.devices.items()) or "no device"
     )
     drawn = ", ".join(f"{problem.laws[s].form.id} {s} noise" for s, _ in made.streams) or "no noise"
-    return f"{problem.algorithm.title}: {cells}; {problem.objective.title}; {drawn}."
+    title = f"{problem.algorithm.title}: {cells}; {problem.objective.title}; {drawn}."
+    fixed = [
+        f"{array}_{name} = {text(_named(node, array))}, of each lane."
+        for array, cell in made.cells.items()
+        for name, node in cell.fixed.items()
+    ]
+    return "\n".join([title, *fixed])
 
 
 @functools.cache
@@ -157,14 +163,15 @@ def _indented(output: Iterable[str], spaces: int = 4) -> str:
     return "\n".join(" " * spaces + line for line in output)
 
 
-def _pulse_text(kind: str, array: str, device: Device) -> str:
-    up, down = (_named(tree, array) for tree in device.trees)
+@functools.lru_cache(maxsize=64)  # half of the time that a short run takes
+def _pulse_text(kind: str, array: str, cell: LaneCell) -> str:
+    up, down = (_named(tree, array) for tree in (cell.up, cell.down))
     upward = Node("input", (), "d") >= 0.0
     body, found = lines(Trace((), {"q": _chosen(upward, up, down)}))
     return _PULSE.format(
         kind=kind,
         array=array,
-        numbers="".join(f", {array}_{n}" for n in device_numbers(device)),
+        numbers="".join(f", {array}_{n}" for n in cell.numbers),
         lines=_indented(body) or "    # the ideal cell",
         result=f"w + d * {found['q']}" if kind == "pulse" else found["q"],
     )

@@ -1,10 +1,10 @@
 """What every kernel does around its step: draw the noise of a block, watch it, note who left.
 
 A *lane* is one element of one replicate; lanes are numbered (replicate, coordinate) with the
-coordinate fastest, and held in blocks of `LANES`.  A block's rows lie in one flat array, row i of
-lane j at ``LANES * i + j``, so that a lane loop touches three arrays only (its cells, its numbers,
-its raw draws) and vectorises.  The functions here are plain text that Numba compiles into the
-driver of all kernels; they can be read, and run, as Python.
+coordinate fastest, and held in blocks of `LANES`.  Arrays are (blocks, rows, LANES); a kernel gets
+a block as one flat array, row i of lane j at ``LANES * i + j``, so that its loop touches three
+arrays only (its cells, its numbers, its raw draws) and vectorises.  The functions here are plain
+text that Numba compiles into the driver of all kernels; they can be read, and run, as Python.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy import empty, uint32
 from numpy.typing import NDArray
 
-from aimctheory.noise import normal_pair, one_of, philox, unit_uniform
+from aimctheory.noise import normal_pair, one_of, philox, philox_of_lane, unit_uniform
 
 LANES = 256
 """Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
@@ -30,44 +30,40 @@ def wide_vectors() -> None:
 
 
 def fill(
-    raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, coordinate: Rows,
-    replicate: Rows, key: Rows, b: int, n: int,
+    raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, lane: Rows, key: Rows, b: int,
+    n: int,
 ) -> None:  # fmt: skip
     """The raw draws of steps 4·group … 4·group + 3 of block b: row 4s + i is stream s, step i."""
     wide_vectors()
     for s in range(streams.size):
         for j in range(n):
-            x0, x1, x2, x3 = philox(
-                np.uint32(group), coordinate[b, s, j], replicate[b, j], streams[s], key[0], key[1]
-            )
-            words[j] = x0
-            words[LANES + j] = x1
-            words[2 * LANES + j] = x2
-            words[3 * LANES + j] = x3
-        base = 4 * s * LANES
+            words[0, j], words[1, j], words[2, j], words[3, j] = philox_of_lane(
+                np.uint32(group), streams[s], lane[b, 3 * s, j], lane[b, 3 * s + 1, j],
+                lane[b, 3 * s + 2, j], key[0], key[1],
+            )  # fmt: skip
         if normal[s]:
-            for half in range(2):
-                to = base + 2 * half * LANES
-                of = 2 * half * LANES
+            for i in (0, 2):
                 for j in range(n):
-                    first, second = normal_pair(words[of + j], words[of + LANES + j])
-                    raw[b, to + j] = first
-                    raw[b, to + LANES + j] = second
+                    first, second = normal_pair(words[i, j], words[i + 1, j])
+                    raw[b, 4 * s + i, j] = first
+                    raw[b, 4 * s + i + 1, j] = second
         else:
-            for j in range(4 * LANES):
-                raw[b, base + j] = unit_uniform(words[j])
+            for i in range(4):
+                for j in range(n):
+                    raw[b, 4 * s + i, j] = unit_uniform(words[i, j])
 
 
 def watch_from(cells: Rows, start: Rows, arrays: int, low: int, b: int, n: int) -> None:
     """Keep block b as it is, and start each array's running minimum and maximum there."""
     for a in range(arrays):
         for j in range(n):
-            cells[b, (low + 2 * a) * LANES + j] = cells[b, a * LANES + j]
-            cells[b, (low + 2 * a + 1) * LANES + j] = cells[b, a * LANES + j]
+            cells[b, low + 2 * a, j] = cells[b, a, j]
+            cells[b, low + 2 * a + 1, j] = cells[b, a, j]
     for j in range(n):
-        cells[b, (low + 2 * arrays) * LANES + j] = 0.0
-    for j in range(cells.shape[1]):
-        start[b, j] = cells[b, j]
+        cells[b, low + 2 * arrays, j] = 0.0
+    for i in range(cells.shape[1]):
+        for j in range(n):
+            start[b, i, j] = cells[b, i, j]
 
 
 def escaped(
@@ -77,16 +73,13 @@ def escaped(
     news, at = 0, min(b, len(bounds) - 1)
     for a in range(arrays):
         for j in range(n):
-            below = cells[b, (low + 2 * a) * LANES + j] < bounds[at, 2 * a * LANES + j]
-            above = cells[b, (low + 2 * a + 1) * LANES + j] > bounds[at, (2 * a + 1) * LANES + j]
-            news += (below | above) & (left[b, j] < 0)
+            below = cells[b, low + 2 * a, j] < bounds[at, 2 * a, j]
+            above = cells[b, low + 2 * a + 1, j] > bounds[at, 2 * a + 1, j]
+            unsound = cells[b, a, j] - cells[b, a, j] != 0.0  # NaN unless finite
+            news += ((below | above) & (left[b, j] < 0)) | (unsound & (broke[b, j] < 0))
     for j in range(n):
-        unsound = cells[b, (low + 2 * arrays) * LANES + j] != 0.0  # NaN: a buffer was not finite
+        unsound = cells[b, low + 2 * arrays, j] != 0.0  # NaN: a buffer was not finite
         news += unsound & (broke[b, j] < 0)
-    for a in range(arrays):
-        for j in range(n):
-            difference = cells[b, a * LANES + j] - cells[b, a * LANES + j]
-            news += (difference != 0.0) & (broke[b, j] < 0)
     return news > 0
 
 
@@ -96,12 +89,11 @@ def astray(cells: Rows, bounds: Rows, states: int, arrays: int, b: int, n: int) 
     strange, at = False, min(b, len(bounds) - 1)
     for a in range(arrays):
         for j in range(n):
-            weight = cells[b, a * LANES + j]
-            low, high = bounds[at, 2 * a * LANES + j], bounds[at, (2 * a + 1) * LANES + j]
-            strange |= (weight < low) | (weight > high)
+            weight = cells[b, a, j]
+            strange |= (weight < bounds[at, 2 * a, j]) | (weight > bounds[at, 2 * a + 1, j])
     for i in range(states):
         for j in range(n):
-            strange |= cells[b, i * LANES + j] - cells[b, i * LANES + j] != 0.0  # NaN, then
+            strange |= cells[b, i, j] - cells[b, i, j] != 0.0  # NaN unless finite
     return strange
 
 
@@ -113,33 +105,35 @@ def note(
     at = min(b, len(bounds) - 1)
     for j in range(n):
         for a in range(arrays):
-            weight = cells[b, a * LANES + j]
-            low, high = bounds[at, 2 * a * LANES + j], bounds[at, (2 * a + 1) * LANES + j]
-            if (weight < low or weight > high) and left[b, j] < 0:
+            weight = cells[b, a, j]
+            outside = weight < bounds[at, 2 * a, j] or weight > bounds[at, 2 * a + 1, j]
+            if outside and left[b, j] < 0:
                 left[b, j] = step
         for i in range(states):
-            if not np.isfinite(cells[b, i * LANES + j]) and broke[b, j] < 0:
+            if not np.isfinite(cells[b, i, j]) and broke[b, j] < 0:
                 broke[b, j] = step
 
 
-def keep(cells: Rows, b: int, count: int, to: Rows, slot: int) -> None:
-    """Copy the first `count` cells of block b to a slot."""
-    for j in range(count):
-        to[slot, b, j] = cells[b, j]
+def keep(cells: Rows, b: int, states: int, to: Rows, slot: int) -> None:
+    """Copy the states of block b to a slot."""
+    for i in range(states):
+        for j in range(LANES):
+            to[slot, b, i, j] = cells[b, i, j]
 
 
 def hand_over(cells: Rows, b: int, first: int, last: int, to: Rows, slot: int) -> None:
-    """Move cells first … last − 1 of block b to a slot, leaving zeros."""
-    for j in range(last - first):
-        to[slot, b, j] = cells[b, first + j]
-        cells[b, first + j] = 0.0
+    """Move rows first … last − 1 of block b to a slot, leaving zeros."""
+    for i in range(first, last):
+        for j in range(LANES):
+            to[slot, b, i - first, j] = cells[b, i, j]
+            cells[b, i, j] = 0.0
 
 
 def place(slope: Rows, b: int, n: int, number: Rows, row: int) -> None:
     """Put the slopes of block b into a row of the numbers."""
-    of, to = np.uint64(b * LANES), np.uint64(row * LANES)  # unsigned: no look for indices below 0
+    of = np.uint64(b * LANES)  # unsigned: no look for an index below 0
     for j in range(np.uint64(n)):
-        number[b, to + j] = slope[of + j]
+        number[b, row, j] = slope[of + j]
 
 
 KERNEL_FUNCTIONS = (fill, watch_from, escaped, astray, note, keep, hand_over, place)
@@ -151,7 +145,7 @@ def call(
     first: int, last: int,
 ) -> None:  # fmt: skip
     """Apply an entry of a kernel to block b; compiled, `function` is its address."""
-    function(cells[b], number[b], raw[b], scalar, n, k, first, last)
+    function(cells[b].ravel(), number[b].ravel(), raw[b].ravel(), scalar, n, k, first, last)
 
 
 class Cells(NamedTuple):
@@ -171,14 +165,13 @@ class Cells(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """The raw draws of four steps of every block, and the counter words that they come from."""
+    """The raw draws of four steps of every block, and what they are made of."""
 
     raw: Rows
     group: Rows
     normal: Rows
     streams: Rows
-    coordinate: Rows
-    replicate: Rows
+    lane: Rows
     key: Rows
 
 
@@ -190,7 +183,7 @@ def run(
 
     Returns (block, pause) where a lane left its range or broke, for `replay`, else (last, 0).
     """
-    words = empty(4 * LANES, uint32)
+    words = empty((4, LANES), uint32)
     cells, number, bounds, left, broke = (
         lanes.cells, lanes.number, lanes.bounds, lanes.left, lanes.broke,
     )  # fmt: skip
@@ -204,8 +197,8 @@ def run(
                 if k // 4 != draws.group[b]:
                     draws.group[b] = k // 4
                     fill(
-                        draws.raw, words, k // 4, draws.normal, draws.streams, draws.coordinate,
-                        draws.replicate, draws.key, b, n,
+                        draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane,
+                        draws.key, b, n,
                     )  # fmt: skip
                 phase = k % 4
                 stop = min(4, phase + end - k)
@@ -213,9 +206,9 @@ def run(
                 k += stop - phase
             news = escaped(cells, bounds, left, broke, arrays, low, b, n)
             if slots[s] >= 0:
-                keep(cells, b, states * LANES, records, slots[s])
+                keep(cells, b, states, records, slots[s])
             if closes[s] >= 0:
-                hand_over(cells, b, states * LANES, low * LANES, sums, closes[s])
+                hand_over(cells, b, states, low, sums, closes[s])
             if news:
                 return b, s
     return last, 0
@@ -226,13 +219,13 @@ def replay(steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int)
 
     What it overwrites, the start and the draws, is what is made anew, or the same, afterwards.
     """
-    words = empty(4 * LANES, uint32)
+    words = empty((4, LANES), uint32)
     n = min(LANES, lanes.size - b * LANES)
     for k in range(begin, end):
         if k == begin or k % 4 == 0:
             fill(
-                draws.raw, words, k // 4, draws.normal, draws.streams, draws.coordinate,
-                draws.replicate, draws.key, b, n,
+                draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane, draws.key,
+                b, n,
             )  # fmt: skip
         phase = k % 4
         call(
@@ -261,7 +254,7 @@ def single(
     `slope` (lanes) holds the gradients of coupled coordinates, which go to a row of the numbers;
     `query_points` is 0 where the points are the states themselves.
     """
-    words = empty(4 * LANES, uint32)
+    words = empty((4, LANES), uint32)
     cells, number, bounds = lanes.cells, lanes.number, lanes.bounds
     states, arrays, phase = lanes.states, lanes.arrays, k % 4
     for b in range(first, last):
@@ -270,8 +263,8 @@ def single(
         if k // 4 != draws.group[b]:
             draws.group[b] = k // 4
             fill(
-                draws.raw, words, k // 4, draws.normal, draws.streams, draws.coordinate,
-                draws.replicate, draws.key, b, n,
+                draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane, draws.key,
+                b, n,
             )  # fmt: skip
         call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, phase + 1)
         if astray(cells, bounds, states, arrays, b, n):

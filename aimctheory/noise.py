@@ -45,19 +45,45 @@ def philox(
     >>> [hex(word[0]) for word in philox(zero, zero, zero, zero, zero, zero)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
+    return philox_of_lane(c0, c3, *lane_words(c1, c2, k0), k0, k1)
+
+
+def lane_words(c1: Lanes, c2: Lanes, k0: Lanes) -> tuple[Lanes, Lanes, Lanes]:
+    """What the first two rounds make of the words c1, c2 of a lane, which no step changes."""
+    product = np.uint64(c2) * np.uint64(0xCD9E8D57)
+    word = (product >> _WORD_BITS) ^ np.uint64(c1) ^ np.uint64(k0)
+    second = word * np.uint64(0xD2511F53)
+    return (
+        np.uint32(product & _LOW_WORD),
+        np.uint32(second >> _WORD_BITS),
+        np.uint32(second & _LOW_WORD),
+    )
+
+
+def philox_of_lane(
+    c0: Lanes, c3: Lanes, a: Lanes, b: Lanes, c: Lanes, k0: Lanes, k1: Lanes
+) -> tuple[Lanes, Lanes, Lanes, Lanes]:
+    """`philox` from the `lane_words` a, b, c: the eight rounds that are left."""
     # In 64-bit lanes one multiplication gives both halves of a product, and the upper halves of the
     # lanes may hold rubbish until the next mask: half the instructions of 32-bit lanes.
-    w0, w1, w2, w3 = np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(c3)
     low_key, high_key = np.uint64(k0), np.uint64(k1)
-    for _ in range(10):
+    product = np.uint64(c0) * np.uint64(0xD2511F53)
+    word = ((product >> _WORD_BITS) ^ np.uint64(c3) ^ high_key) & _LOW_WORD
+    low_key = (low_key + np.uint64(0x9E3779B9)) & _LOW_WORD
+    high_key = (high_key + np.uint64(0xBB67AE85)) & _LOW_WORD
+    w1 = word * np.uint64(0xCD9E8D57)
+    w0 = np.uint64(a) ^ ((w1 >> _WORD_BITS) ^ low_key)
+    w2 = np.uint64(b) ^ ((product & _LOW_WORD) ^ high_key)
+    w3 = np.uint64(c)
+    for _ in range(8):
+        low_key = (low_key + np.uint64(0x9E3779B9)) & _LOW_WORD
+        high_key = (high_key + np.uint64(0xBB67AE85)) & _LOW_WORD
         product_0 = (w0 & _LOW_WORD) * np.uint64(0xD2511F53)
         product_2 = (w2 & _LOW_WORD) * np.uint64(0xCD9E8D57)
         w0 = (product_2 >> _WORD_BITS) ^ w1 ^ low_key
         w1 = product_2
         w2 = (product_0 >> _WORD_BITS) ^ w3 ^ high_key
         w3 = product_0
-        low_key = (low_key + np.uint64(0x9E3779B9)) & _LOW_WORD
-        high_key = (high_key + np.uint64(0xBB67AE85)) & _LOW_WORD
     return (
         np.uint32(w0 & _LOW_WORD),
         np.uint32(w1 & _LOW_WORD),
@@ -137,7 +163,15 @@ def one_of(a: Lanes, samples: Lanes) -> Lanes:
     return (np.uint64(a) * np.uint64(samples)) >> _WORD_BITS
 
 
-KERNEL_FUNCTIONS = (philox, _minus_two_log, normal_pair, unit_uniform, one_of)
+KERNEL_FUNCTIONS = (
+    lane_words,
+    philox_of_lane,
+    philox,
+    _minus_two_log,
+    normal_pair,
+    unit_uniform,
+    one_of,
+)
 """What Numba has to know, callees first."""
 
 

@@ -5,13 +5,13 @@ A step that branches, or forgets a state, fails here, alike for every engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from aimctheory.device import Device
+from aimctheory.lane_cell import LaneCell, inputs, lane_cell
 from aimctheory.problem import Problem, update
 from aimctheory.trace import (
     Names,
@@ -19,10 +19,8 @@ from aimctheory.trace import (
     Ops,
     Trace,
     as_node,
-    leaf_text,
     record,
     recording_ops,
-    walk,
 )
 
 SLOPE = "objective_slope"
@@ -44,6 +42,8 @@ class Plan:
     states: tuple[str, ...]
     averages: tuple[str, ...]
     streams: tuple[tuple[str, str], ...]
+    cells: Mapping[str, LaneCell]
+    numbers: Mapping[str, Any]
     scalars: tuple[str, ...]
     lane_numbers: tuple[str, ...]
 
@@ -126,8 +126,9 @@ def plan(problem: Problem) -> Plan:
     if not problem.objective.elementwise:
         _check_query(problem, query)
     used = inputs([*trace.result.values(), *query.result.values()])
-    used |= {f"{a}_{n}" for a, d in problem.devices.items() for n in device_numbers(d)}
-    values = problem.numbers
+    cells = {array: lane_cell(device) for array, device in problem.devices.items()}
+    of_cells = {f"{a}_{n}": v for a, cell in cells.items() for n, v in cell.numbers.items()}
+    values = {n: v for n, v in problem.numbers.items() if n in used} | of_cells
     return Plan(
         problem=problem,
         update=trace,
@@ -135,8 +136,10 @@ def plan(problem: Problem) -> Plan:
         states=states,
         averages=tuple(problem.averages),
         streams=tuple((s, drawn[s]) for s in ("gradient", *problem.algorithm.noises) if s in drawn),
-        scalars=tuple(n for n in values if n in used and not np.ndim(values[n])),
-        lane_numbers=tuple(n for n in values if n in used and np.ndim(values[n]))
+        cells=cells,
+        numbers=values,
+        scalars=tuple(n for n in values if not np.ndim(values[n])),
+        lane_numbers=tuple(n for n in values if np.ndim(values[n]))
         + (() if problem.objective.elementwise else (SLOPE,)),
     )
 
@@ -157,14 +160,3 @@ def _leaves(role: str, names: Iterable[str]) -> dict[str, Node]:
 
 def _fields(ops: Ops) -> dict[str, Any]:
     return {name: getattr(ops, name) for name in ops.__dataclass_fields__}
-
-
-def inputs(nodes: Iterable[Node]) -> set[str]:
-    """The text of every input below `nodes`."""
-    return {leaf_text(node) for node in walk(nodes) if not node.args and node.kind != "number"}
-
-
-def device_numbers(device: Device) -> list[str]:
-    """The numbers that the device's formulas read, in their declared order."""
-    used = inputs(device.trees)
-    return [name for name in device.numbers if name in used]

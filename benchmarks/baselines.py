@@ -4,7 +4,8 @@ Each function is complete: it makes its own generator, runs `steps` steps of `re
 independent weights and returns the last ones.  The NumPy loops do the fewest passes over memory
 that we found (several forms of each were timed, the fastest is kept): increments are built in place
 in `d`, and the device in the form that needs one evaluation of its response, q_± = q(±x) with
-± = sign d.  Everywhere τ = 1, the minimiser is 0.5, f″ = 1 and σ = 0.5 unless said.
+± = sign d.  Everywhere the minimiser is 0.5, f″ = 1 and σ = 0.5; τ = 1, and is not multiplied
+with, unless said.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 RATE, NOISE, GOAL = 0.01, 0.5, 0.5
-BEND = 2.0
+TAU, BEND = 1.25, 2.0
 FAST, TRANSFER, FILTER, MIXING, THRESHOLD, READ = 0.02, 0.01, 0.05, 0.5, 0.002, 0.1
 
 
@@ -32,7 +33,7 @@ def spread(replicates: int) -> tuple[Array, Array, Array]:
 
 
 def linear_numpy(steps: int, replicates: int) -> Array:
-    """w ← w + d − |d| w,  d = −α (w − w* + σ z)."""
+    """w ← w + d − |d| w/τ,  d = −α (w − w* + σ z)."""
     rng = np.random.default_rng(0)
     w, d, bend = np.zeros((3, replicates))
     for _ in range(steps):
@@ -43,6 +44,7 @@ def linear_numpy(steps: int, replicates: int) -> Array:
         d *= -RATE
         np.abs(d, out=bend)
         bend *= w
+        bend *= 1 / TAU
         d -= bend
         w += d
     return w
@@ -61,6 +63,7 @@ def linear_numpy_single(steps: int, replicates: int) -> Array:
         d *= -RATE
         np.abs(d, out=bend)
         bend *= w
+        bend *= 1 / TAU
         d -= bend
         w += d
     return w
@@ -75,7 +78,7 @@ def linear_numba(steps: int, replicates: int) -> Any:
         x = w[j]
         for _ in range(steps):
             d = -RATE * (x - GOAL + NOISE * np.random.standard_normal())
-            x = x + d - abs(d) * x
+            x = x + d - abs(d) * x / TAU
         w[j] = x
     return w
 

@@ -188,17 +188,19 @@ def seconds(measured: Measurement) -> Array:
     return measured.seconds[measured.names[0]]
 
 
-LINEAR = three(scalar(at.linear(tau=1)), plain.linear_numpy, plain.linear_numba, (3000, 400, 150))
+LINEAR = three(
+    scalar(at.linear(tau=plain.TAU)), plain.linear_numpy, plain.linear_numba, (6000, 400, 150)
+)
 SINGLE = Contender("NumPy, single-precision normals", plain.linear_numpy_single, 400)
 MOMENTS = three(
-    with_moments, plain.moments_numpy, plain.moments_numba, (2000, 300, 150), plain.moments_loop
+    with_moments, plain.moments_numpy, plain.moments_numba, (4000, 300, 150), plain.moments_loop
 )
 POWER_2 = three(
-    scalar(at.power(tau=1, gamma=2)), plain.power_2_numpy, plain.power_2_numba, (3000, 300, 150)
+    scalar(at.power(tau=1, gamma=2)), plain.power_2_numpy, plain.power_2_numba, (5000, 300, 150)
 )
 POWER_1_5 = three(
     scalar(at.power(tau=1, gamma=1.5)), plain.power_1_5_numpy, plain.power_1_5_numba,
-    (2500, 300, 150),
+    (4000, 300, 150),
 )  # fmt: skip
 POWER_2_37 = three(
     scalar(at.power(tau=1, gamma=2.37)), plain.power_2_37_numpy, plain.power_2_37_numba,
@@ -208,7 +210,7 @@ EXPONENTIAL = three(
     scalar(at.exponential(tau=1, gamma=plain.BEND)), plain.exponential_numpy,
     plain.exponential_numba, (1500, 300, 100),
 )  # fmt: skip
-RESIDUAL = three(residual(), plain.residual_numpy, plain.residual_numba, (1000, 150, 75))
+RESIDUAL = three(residual(), plain.residual_numpy, plain.residual_numba, (2000, 150, 75))
 
 ROWS = (
     race("linear", "Analog SGD, linear response", 11, *LINEAR, SINGLE),

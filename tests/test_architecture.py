@@ -19,8 +19,8 @@ SIDES = {
     },
     "theory": {"derive", "exact"},
     "experiment": {
-        "noise", "lanes", "problem", "plan", "kernel_text", "compiled", "kernels", "engine",
-        "reference", "march", "simulate", "run",
+        "noise", "lanes", "lane_cell", "problem", "plan", "kernel_text", "compiled", "kernels",
+        "engine", "reference", "march", "simulate", "run",
     },
     "statistics": {"statistics"},
     "scale": {"scale"},

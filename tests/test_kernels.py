@@ -297,7 +297,7 @@ EDITS = {
         "(lambda c, a, b: builder.select(c, b, a))("
         "*(target.cast(builder, *value) for value in wanted))",
     ),
-    "noise": ("0x9E3779B9", "0x9E3779B7"),
+    "noise": ("np.float32(1.3862944)", "np.float32(1.5)"),
     "lanes": ("raw[to + j] = first", "raw[to + j] = -first"),
 }
 
