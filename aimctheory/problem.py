@@ -7,7 +7,7 @@ by NumPy to (replicates, coordinates); a scalar, (D,), (R, 1) or (R, D).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -76,15 +76,22 @@ def update(
     """One iteration of one element in any reading: new states, averages, the query point.
 
     The gradient is complete when the step sees it: the objective's at the query point, sampling
-    noise included, plus the law of stream "gradient".
+    noise included, plus the law of stream "gradient", whose draw averages may ask for.
     """
     point = problem.algorithm.query(state, hyper, ops)
     gradient = slope(point)
+    drawn = {"gradient": 0.0}
     if "gradient" in problem.laws:
         law = problem.laws["gradient"].form
-        gradient = gradient + law.draw(raw("gradient"), point, law_numbers["gradient"], ops)
+        drawn["gradient"] = law.draw(raw("gradient"), point, law_numbers["gradient"], ops)
+        gradient = gradient + drawn["gradient"]
     new = problem.algorithm.step(state, hyper, gradient, ops)
-    averaged = {name: f(state, hyper, gradient, ops) for name, f in problem.averages.items()}
+
+    def noise(name: str, per: str = "element") -> Any:
+        return drawn[name] if name in drawn else ops.noise(name, per)
+
+    seen = replace(ops, noise=noise)
+    averaged = {name: f(state, hyper, gradient, seen) for name, f in problem.averages.items()}
     return new, averaged, point
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aimctheory.statistics import Estimate, batch_mean, replicate_mean
+from aimctheory.statistics import Estimate, batch_mean, controlled_mean, replicate_mean
 
 Array = NDArray[np.float64]
 
@@ -103,35 +103,56 @@ class Run:
         series, lengths = self._series(name, after)
         return np.asarray(np.average(series, axis=1, weights=lengths))
 
-    def mean(self, name: str, after: int = 0) -> Estimate:
+    def mean(
+        self, name: str, after: int = 0, control: Mapping[str, float | Array] | None = None
+    ) -> Estimate:
         """The stationary mean of a state, average or "readout" over steps ≥ `after`.
 
         With several replicates their time averages are independent samples; a single one is
         split into batches.  Replicates that stopped are left out.  A single coordinate gives a
-        scalar estimate.
+        scalar estimate.  `control` names averages whose expectation is known, and it: what they
+        explain of the scatter is taken out (`statistics.controlled_mean`).  The draw of the noise
+        takes out most of it:
+
+        >>> from aimctheory import analog_sgd, gaussian, linear, quadratic, simulate
+        >>> run = simulate(analog_sgd, linear(tau=1), quadratic(minimiser=0.5), noise=gaussian(0.5),
+        ...     hyper={"learning_rate": 0.05}, steps=4000, replicates=100, rng=1, averages={
+        ...     "W": lambda state, hyper, gradient, ops: state.W,
+        ...     "noise": lambda state, hyper, gradient, ops: ops.noise("gradient")})
+        >>> print(run.mean("W", after=400), "or", run.mean("W", after=400, control={"noise": 0}))
+        0.353 ± 0.003 or 0.3528 ± 0.0007
         """
-        return _estimate(*self._series(name, after), name)
+        series, lengths = self._series(name, after)
+        if not control:
+            return _estimate(series, lengths, name)
+        self._check_averages(name, *control)
+        known = [self._series(each, after)[0] - value for each, value in control.items()]
+        return _estimate(series, lengths, name, np.array(known))
 
     def covariance(self, a: str, b: str, after: int = 0) -> Estimate:
         """The stationary covariance E[(a − Ea)(b − Eb)] of two averages over steps ≥ `after`.
 
         Ea and Eb are means over time and replicates; replicates and interval are those of `mean`.
         """
-        for name in (a, b):
-            if name not in self.averages:
-                known = ", ".join(self.averages) or "none; name them in simulate(averages=…)"
-                raise ValueError(f"there is no average {name!r} in this run; it has: {known}")
+        self._check_averages(a, b)
         (x, lengths), (y, _) = self._series(a, after), self._series(b, after)
-        alive = np.isfinite(x + y).all(axis=(1, 2))
+        alive = (np.isfinite(x) & np.isfinite(y)).all(axis=(1, 2))
         center = [np.average(z[alive], axis=1, weights=lengths).mean(axis=0) for z in (x, y)]
         batches = self.averages[a]
         within = batches.variance if a == b else batches.covariance[b]
-        between = (x - center[0]) * (y - center[1])
-        return _estimate(within[:, -len(lengths) :] + between, lengths, f"{a} {b}")
+        with np.errstate(all="ignore"):  # of replicates that are no longer finite
+            products = within[:, -len(lengths) :] + (x - center[0]) * (y - center[1])
+        return _estimate(products, lengths, f"{a} {b}")
 
     def variance(self, name: str, after: int = 0) -> Estimate:
         """The stationary variance of an average: its covariance with itself."""
         return self.covariance(name, name, after)
+
+    def _check_averages(self, *names: str) -> None:
+        for name in names:
+            if name not in self.averages:
+                known = ", ".join(self.averages) or "none; name them in simulate(averages=…)"
+                raise ValueError(f"there is no average {name!r} in this run; it has: {known}")
 
     def _series(self, name: str, after: int) -> tuple[Array, NDArray[np.int64]]:
         """Means of batches, or records, from step `after` on (R, n, D), and how many steps each."""
@@ -180,7 +201,9 @@ def _itself(run: Run) -> Run:
     return run
 
 
-def _estimate(series: Array, lengths: NDArray[np.int64], name: str) -> Estimate:
+def _estimate(
+    series: Array, lengths: NDArray[np.int64], name: str, controls: Array | None = None
+) -> Estimate:
     """The mean of a series (R, n, D): over replicates, or along the only one that is finite."""
     alive = np.flatnonzero(np.isfinite(series).all(axis=(1, 2)))
     if not alive.size:
@@ -188,8 +211,17 @@ def _estimate(series: Array, lengths: NDArray[np.int64], name: str) -> Estimate:
             f"all {len(series)} replicates became non-finite, so {name!r} has no mean; take "
             "smaller rates"
         )
-    if series.shape[2] == 1:
-        series = series[:, :, 0]
+
+    def samples(values: Array) -> Array:
+        """Time averages of replicates, or the batches of a single one: (samples, D)."""
+        kept = values[..., 0] if values.shape[2] == 1 else values
+        if alive.size > 1:
+            return np.asarray(np.average(kept[alive], axis=1, weights=lengths))
+        return np.asarray(kept[alive[0]])
+
+    found = samples(series)
+    if controls is not None:
+        return controlled_mean(found, np.array([samples(each) for each in controls]))
     if alive.size > 1:
-        return replicate_mean(np.average(series[alive], axis=1, weights=lengths))
-    return batch_mean(series[alive[0]], batches=min(64, len(lengths)))
+        return replicate_mean(found)
+    return batch_mean(found, batches=min(64, len(lengths)))

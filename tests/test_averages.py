@@ -1,0 +1,166 @@
+"""Moments kept while running: what they are, their intervals, and what theory says of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aimctheory import exact
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.algorithms.digital_sgd import digital_sgd
+from aimctheory.catalogue import exponential, linear, power, soft_bounds
+from aimctheory.laws import gaussian, rademacher, uniform
+from aimctheory.objectives.quadratic import quadratic
+from aimctheory.simulate import simulate
+from aimctheory.statistics import FALSE_ALARM, controlled_mean, replicate_mean
+from tests.comparison import ENGINES, run
+
+SEEN = {
+    "W": lambda state, hyper, gradient, ops: state.W,
+    "noise": lambda state, hyper, gradient, ops: ops.noise("gradient"),
+    "gradient": lambda state, hyper, gradient, ops: gradient,
+}
+
+
+# -- what they are --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_covariances_are_those_of_every_step_of_a_batch(engine):
+    watched = run(steps=130, record_every=1, averages=SEEN, engine=engine)
+    W = watched.states["W"][:, :-1]
+    for b in (0, 17, 63):
+        first, last = watched.averages["W"].edges[b : b + 2]
+        moved = W[:, first:last]
+        found = watched.averages["W"].covariance["gradient"][:, b]
+        slope = np.array([1.0, 2.0, 0.5]) * (moved - [0.1, 0.2, -0.3])
+        drawn = watched.averages["W"].covariance["noise"][:, b]
+        centred = moved - moved.mean(axis=1, keepdims=True)
+        np.testing.assert_allclose(found - drawn, (slope * centred).mean(axis=1), atol=1e-13)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_covariances_are_symmetric_and_that_with_itself_is_the_variance(engine):
+    watched = run(steps=640, averages=SEEN, replicates=9, engine=engine)
+    one, other = (watched.averages[name] for name in ("W", "noise"))
+    assert (one.covariance["noise"] == other.covariance["W"]).all()
+    assert set(one.covariance) == {"noise", "gradient"}
+    a, b = (watched.covariance(*names).value for names in (("W", "noise"), ("noise", "W")))
+    np.testing.assert_allclose(a, b, rtol=1e-12)
+    assert (watched.variance("W").value == watched.covariance("W", "W").value).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_draw_is_what_the_gradient_holds_besides_the_slope(engine):
+    watched = run(digital_sgd, steps=64, record_every=1, averages=SEEN, engine=engine)
+    slope = np.array([1.0, 2.0, 0.5]) * (watched.states["W"][:, :-1] - [0.1, 0.2, -0.3])
+    left = watched.averages["gradient"].mean - watched.averages["noise"].mean
+    np.testing.assert_allclose(left, slope, atol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_without_a_law_the_draw_is_zero(engine):
+    watched = run(steps=64, noise=None, averages={"noise": SEEN["noise"]}, engine=engine)
+    assert not watched.averages["noise"].mean.any()
+
+
+def test_a_covariance_of_what_was_not_averaged_names_what_was():
+    watched = run(averages={"W": SEEN["W"]})
+    with pytest.raises(ValueError, match="no average 'P' in this run; it has: W"):
+        watched.covariance("W", "P")
+    with pytest.raises(ValueError, match=r"it has: none; name them in simulate\(averages=…\)"):
+        run().variance("W")
+    with pytest.raises(ValueError, match="no average 'noise'"):
+        watched.mean("W", control={"noise": 0.0})
+
+
+def test_replicates_that_stopped_are_left_out_of_covariances():
+    wild = quadratic(curvature=np.array([[1.0], [1.0], [1.0], [60.0]]))
+    watched = run(digital_sgd, objective=wild, steps=2000, averages=SEEN)
+    assert (watched.outcomes.broke >= 0).tolist() == [False, False, False, True]
+    assert 0 < watched.variance("W").value < 1
+
+
+# -- intervals ------------------------------------------------------------------------------------
+
+
+def test_a_control_keeps_the_level_of_its_interval():
+    rng, level, tries = np.random.default_rng(1), 0.05, 4000
+    controls = rng.standard_normal((2, 12, tries))
+    samples = 1.0 + 2 * controls[0] - controls[1] + 0.3 * rng.standard_normal((12, tries))
+    found = controlled_mean(samples, controls, level=level)
+    missed = np.mean((found.low > 1.0) | (found.high < 1.0))
+    # A binomial of 4000: five standard deviations, one false alarm in 1.7 million.
+    assert abs(missed - level) < 5 * np.sqrt(level * (1 - level) / tries)
+    assert np.mean(found.half_width) < 0.2 * np.mean(
+        replicate_mean(samples, level=level).half_width
+    )
+
+
+def test_a_control_that_explains_nothing_changes_little():
+    rng = np.random.default_rng(2)
+    samples, control = rng.standard_normal((2, 500))
+    plain, found = replicate_mean(samples), controlled_mean(samples, [control])
+    assert abs(plain.value - found.value) < 0.05
+    assert found.half_width < 1.02 * plain.half_width
+
+
+def test_a_control_in_other_units_gives_the_same_mean():
+    rng = np.random.default_rng(3)
+    samples, control = rng.standard_normal((2, 50))
+    one, other = (controlled_mean(samples + control, [control * unit]) for unit in (1.0, 1e-9))
+    np.testing.assert_allclose([one.value, one.half_width], [other.value, other.half_width], 1e-9)
+
+
+def test_a_wrong_expectation_of_a_control_shifts_the_mean():
+    shifted = simulate(
+        analog_sgd, linear(tau=1), quadratic(minimiser=0.5), hyper={"learning_rate": 0.05},
+        noise=gaussian(0.5), steps=4000, replicates=200, rng=1, averages=SEEN,
+    )  # fmt: skip
+    right, wrong = (shifted.mean("W", 400, control={"noise": m}) for m in (0.0, 0.01))
+    assert abs(right.value - wrong.value) > right.half_width
+
+
+# -- theory ---------------------------------------------------------------------------------------
+
+PROBLEMS = [
+    (linear(tau=1), gaussian(0.5), 0.1),
+    (linear(tau=1, c=0.3), uniform(0.5), 0.02),
+    (power(tau=1, gamma=2), gaussian(0.5), 0.1),
+    (power(tau=1, gamma=2.37), gaussian(0.4), 0.1),
+    (exponential(tau=1, gamma=2), gaussian(0.5), 0.05),
+    (soft_bounds(w_0=0.1, tau_max=1.2, tau_min=-0.8), rademacher(0.4), 0.05),
+]
+
+
+def stationary(cell, law, rate, steps, replicates):
+    bowl = quadratic(minimiser=0.5)
+    expected = exact.stationary_law(cell, bowl, law, rate)
+    found = simulate(
+        analog_sgd, cell, bowl, hyper={"learning_rate": rate}, noise=law, steps=steps, rng=5,
+        replicates=replicates, record_every=steps, averages=SEEN, start={"W": expected.mean},
+    )  # fmt: skip
+    return expected, found
+
+
+@pytest.mark.parametrize(("cell", "law", "rate"), PROBLEMS[:3])
+def test_moments_over_ten_million_updates_are_those_of_the_stationary_law(cell, law, rate):
+    expected, found = stationary(cell, law, rate, steps=10_000, replicates=1000)
+    after = round(20 / rate)
+    mean = found.mean("W", after, control={"noise": 0.0})
+    assert mean.half_width < 3e-4
+    assert abs(mean.value - expected.mean) < mean.half_width
+    variance = found.variance("W", after)
+    assert abs(variance.value - expected.variance) < variance.half_width
+    assert mean.level == variance.level == FALSE_ALARM
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cell", "law", "rate"), PROBLEMS)
+def test_means_over_a_thousand_million_updates_are_right_to_one_in_a_hundred_thousand(
+    cell, law, rate
+):
+    expected, found = stationary(cell, law, rate, steps=100_000, replicates=10_000)
+    mean = found.mean("W", round(20 / rate), control={"noise": 0.0})
+    assert mean.half_width < 3e-5
+    assert abs(mean.value - expected.mean) < min(mean.half_width, 1e-5)
