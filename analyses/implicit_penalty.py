@@ -18,7 +18,7 @@ from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
-from aimctheory.statistics import replicate_mean
+from aimctheory.statistics import controlled_mean
 
 CELLS = {
     "linear, c = 0": linear(tau=1),
@@ -28,7 +28,11 @@ CELLS = {
 }
 DISTANCE, NOISE = 0.4, 0.5
 RATE, SEED = 0.02, 0
-AVERAGE = {"W": lambda state, hyper, gradient, ops: state.W}
+AVERAGES = {
+    "W": lambda state, hyper, gradient, ops: state.W,
+    "noise": lambda state, hyper, gradient, ops: ops.noise("gradient"),
+    "size": lambda state, hyper, gradient, ops: abs(ops.noise("gradient")),
+}
 
 
 FINE = 61
@@ -51,23 +55,25 @@ def theory(cell: Any, sigmas: np.ndarray, minimiser: np.ndarray) -> dict[str, An
 
 def measured(cell: Any, sigmas: np.ndarray, minimiser: np.ndarray, scale: Any) -> dict[str, Any]:
     """The bias by simulation with its interval, and by the stationary law."""
-    each = scale.pick(20, 100, 500)
+    each = scale.pick(20, 200, 1000)
     steps = scale.pick(2_000, 10_000, 60_000)
     run = simulate(
         analog_sgd, cell, quadratic(minimiser=np.repeat(minimiser, each)[:, None]), steps=steps,
         hyper={"learning_rate": RATE}, noise=gaussian(np.repeat(sigmas, each)[:, None]),
-        replicates=each * sigmas.size, averages=AVERAGE, rng=SEED,
+        replicates=each * sigmas.size, averages=AVERAGES, rng=SEED,
         start={"W": cell.symmetric_point()},
     )  # fmt: skip
-    means = run.samples("W", after=steps // 4)[:, 0].reshape(sigmas.size, each)
-    estimates = [replicate_mean(m) for m in means]
+    late = (run.samples(name, after=steps // 4)[:, 0] for name in AVERAGES)
+    W, noise, size = (samples.reshape(sigmas.size, each).T for samples in late)
+    # Nearly all the scatter of a mean weight is that of the noise drawn, whose means are known.
+    found = controlled_mean(W, [noise, size - gaussian(sigmas).mean_abs(0.0)])
     law = [
         exact.stationary_law(cell, quadratic(minimiser=m), gaussian(s), RATE).mean
         for s, m in zip(sigmas, minimiser, strict=True)
     ]
     return {
-        "simulated": np.array([e.value for e in estimates]) - minimiser,
-        "half_width": np.array([e.half_width for e in estimates]),
+        "simulated": found.value - minimiser,
+        "half_width": found.half_width,
         "law": np.array(law) - minimiser,
     }
 

@@ -51,7 +51,7 @@ def hyper_of(rates: Any) -> dict[str, Any]:
 
 def measure(rates: Any, c_P: Any, c_W: Any, scale: Any) -> dict[str, Any]:
     """Mean gradient and mean square of both algorithms, one entry for each (α, c_P, c_W)."""
-    each, steps = scale.pick(12, 96, 600), scale.pick(12_000, 60_000, 120_000)
+    each, steps = scale.pick(12, 384, 2000), scale.pick(12_000, 60_000, 120_000)
     alpha, P, W = (np.repeat(number, each)[:, None] for number in (rates, c_P, c_W))
     cells = {"P": linear(tau=1, c=P), "W": linear(tau=1, c=W)}
     found = {}
