@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimctheory.figures import COLOURS, Data, Study, line, new_figure, points
+from aimctheory.lanes import LANES
 from aimctheory.scale import DEFAULT
 from benchmarks import scaling
 from benchmarks.machine import machine
@@ -19,6 +20,7 @@ from benchmarks.workloads import Row
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+L2_SIDE = "dimension at which a Hessian fills L2"
 SCALE = DEFAULT
 """Timings have one size; a study is asked for one all the same."""
 
@@ -116,7 +118,8 @@ def scaling_study(curves: Mapping[str, Any]) -> Study:
     """Cost against steps, replicates and dimension; memory against steps."""
     return Study(
         "scaling", "What a run costs as it grows", (), (),
-        lambda scale: {**_machine(), **curves}, draw_scaling, scaling.knees,
+        lambda scale: {**_machine(), **curves, L2_SIDE: np.array(scaling.side_of_l2())},
+        draw_scaling, scaling.knees,
     )  # fmt: skip
 
 
@@ -130,6 +133,12 @@ def draw_scaling(data: Data) -> Figure:
     figure, axes = new_figure(2, 2, height=2.6)
     panels = {"steps": ("steps",), "replicates": ("replicates", "threads", "block"),
               "dimension": ("dimension", "dense")}  # fmt: skip
+    fixed = scaling.knees(data)["updates that cost as much as the call"][0]
+    knee = {
+        "steps": (fixed / scaling.STEADY, "half is fixed cost"),
+        "replicates": (LANES, "one block"),
+        "dimension": (data[L2_SIDE], "H fills L2"),
+    }
     for ax, (axis, names) in zip(axes.flat, panels.items(), strict=False):
         total = ax.twinx()
         for i, name in enumerate(n for n in names if f"{n}: seconds" in data):
@@ -149,15 +158,17 @@ def draw_scaling(data: Data) -> Figure:
         for each in (ax, total):  # room for the legend
             low, high = each.get_ylim()
             each.set_ylim(low, high * (high / low) ** 0.45)
-        if axis == "replicates":
-            ax.axvline(256, ymax=0.7, color="0.5", linewidth=0.8)
-            ax.annotate("one block", (256, 0.7), xycoords=("data", "axes fraction"), rotation=90,
-                        ha="right", va="top", fontsize=7.5)  # fmt: skip
+        where, what = knee[axis]
+        ax.axvline(where, ymax=0.7, color="0.5", linewidth=0.8)
+        ax.annotate(what, (where, 0.69), xycoords=("data", "axes fraction"), rotation=90,
+                    ha="right", va="top", fontsize=7.5)  # fmt: skip
+        ax.set_title(f"({'abc'[list(panels).index(axis)]}) cost against {axis}")
         ax.legend(loc="upper right")
     steps = data["memory: steps"]
     last = axes.flat[3]
     for i, (name, label) in enumerate((("own", "the run's own"), ("resident", "whole process"))):
         last.errorbar(steps, data[f"memory: {name}, MB"], **joined(i, label=label))
+    last.set_title("(d) memory against steps")
     last.set(xlabel="steps", ylabel="peak memory, MB", xscale="log", yscale="log")
     last.legend(loc="center right")
     return figure

@@ -50,6 +50,8 @@ def _run(
     return lambda: run(steps, replicates)
 
 
+STEADY = 2048
+"""Replicates while the steps grow."""
 GROWING = (1, 4, 16, 64, 128, 256, 512, 1024, 4096, 16384, 65536)
 
 
@@ -57,9 +59,9 @@ def sweeps() -> dict[str, Sweep]:
     """The sweeps by name."""
     found = {
         "steps": Sweep(
-            title="2048 replicates", axis="steps",
+            title=f"{STEADY} replicates", axis="steps",
             sizes=(10, 30, 100, 300, 1000, 3000, 10_000, 30_000),
-            call=lambda n: _run(n, 2048), updates=lambda n: 2048 * n,
+            call=lambda n: _run(n, STEADY), updates=lambda n: STEADY * n,
         ),
         "replicates": Sweep(
             title="1000 steps, 1 thread", axis="replicates", sizes=GROWING,
@@ -123,7 +125,7 @@ def knees(data: dict[str, Any]) -> dict[str, tuple[float, str]]:
     """The few numbers that say where the curves bend."""
     steps, lanes, block, dense = (least(data, n) for n in ("steps", "replicates", "block", "dense"))
     fixed = steps[10]  # ten steps of eight blocks are next to nothing beside setting a call up
-    price = (steps[30_000] - fixed) / (30_000 * 2048)
+    price = (steps[30_000] - fixed) / (30_000 * STEADY)
     large, larger = lanes[4096] / 4096, lanes[65536] / 65536
     slopes = {n: (dense[n] - dense[2]) / (50 * 16 * n * n) * 1e9 for n in (500, 1000, 2000)}
     own, resident = data["memory: own, MB"], data["memory: resident, MB"]
@@ -153,20 +155,23 @@ WHY = (
     "Lanes (replicate, coordinate) are computed in blocks of 256: one that is not full does the "
     "loop's own work for fewer lanes.  From a full block on, time grows with the lanes.",
     "An elementwise run does not care for L2 and L3: a block goes through many steps while it is "
-    "in L1.  A dense one reads its whole Hessian in each step, which fills {l2} at D = {side}; "
+    "in L1.  A dense one reads its whole Hessian in each step, which fills L2 at D = {side}; "
     "compare its multiply-adds on both sides of that.",
     "Threads share out whole blocks: a single block gains nothing, nor does a run that is mostly "
     "fixed cost.  Other work on the machine shows here first.",
-    "With record_every=steps memory does not grow with steps, but for the list of pauses, which "
-    "ends at some 65 000 entries.",
+    "Memory does not grow with steps where the records do not (here record_every=steps).",
 )
 """Why the curves bend where they do."""
+
+
+def side_of_l2() -> int:
+    """The D at which a Hessian of doubles fills the L2 cache."""
+    return int((caches().get(2, 2**20) / 8) ** 0.5)
 
 
 def explanation(data: dict[str, Any]) -> str:
     """The knees in numbers, and why they are there."""
     numbers = [f"  {name}: {value:.3g} {unit}" for name, (value, unit) in knees(data).items()]
-    l2 = caches().get(2, 2**20)
-    why = " ".join(WHY).format(l2=f"an L2 of {l2 // 1024} KiB", side=int((l2 / 8) ** 0.5))
+    why = " ".join(WHY).format(side=side_of_l2())
     head = "scaling: Analog SGD, linear response, Gaussian noise"
     return "\n".join([head, *numbers, "", textwrap.fill(why, 100), ""])

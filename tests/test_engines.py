@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sympy
 
+from aimctheory import engine
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
@@ -157,11 +158,27 @@ def linear_run():
     return run, run()
 
 
+@pytest.fixture
+def shared_out(monkeypatch):
+    """Every call is worth its threads; the list grows with each share that one of them is given."""
+    shares = []
+    submit = engine.ThreadPoolExecutor.submit
+
+    def counted(pool, work, first, last):
+        shares.append((first, last))
+        return submit(pool, work, first, last)
+
+    monkeypatch.setattr(engine, "_WORTH_A_THREAD", 0)
+    monkeypatch.setattr(engine.ThreadPoolExecutor, "submit", counted)
+    return shares
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 16])
-def test_the_number_of_threads_changes_no_bit(linear_run, monkeypatch, threads):
+def test_the_number_of_threads_changes_no_bit(linear_run, monkeypatch, shared_out, threads):
     run, first = linear_run
     monkeypatch.setenv("AIMCTHEORY_THREADS", str(threads))
     assert differing(run(), first) == []
+    assert len(set(shared_out)) == (0 if threads == 1 else min(threads, 6))
 
 
 @pytest.mark.parametrize("window", [1, 7, 254, 10**6])
@@ -289,8 +306,9 @@ def test_every_replicate_draws_mini_batches_of_its_own():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_threads_and_records_change_no_bit_of_a_coupled_run(monkeypatch, threads):
+def test_threads_and_records_change_no_bit_of_a_coupled_run(monkeypatch, shared_out, threads):
     given = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.6), "rng": 2, "replicates": 90}
+    monkeypatch.setenv("AIMCTHEORY_THREADS", "1")
     device = linear(tau=1, c=0.2)
     first = simulate(
         analog_sgd, device, DENSE, steps=60, record_every=1, averages=AVERAGES, **given
@@ -301,3 +319,4 @@ def test_threads_and_records_change_no_bit_of_a_coupled_run(monkeypatch, threads
     )
     assert (again.readout == first.readout[:, again.steps]).all()
     assert (again.averages["size"].mean == first.averages["size"].mean).all()
+    assert len(set(shared_out)) == (0 if threads == 1 else 2)

@@ -15,7 +15,6 @@ from aimctheory.exact import first_order
 from aimctheory.simulate import simulate
 from aimctheory.statistics import controlled_mean
 
-
 AVERAGES = {
     "gradient": lambda state, hyper, gradient, ops: gradient,
     "noise": lambda state, hyper, gradient, ops: ops.noise("gradient"),
