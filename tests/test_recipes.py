@@ -42,6 +42,24 @@ def test_the_example_derives_and_measures_what_the_readme_says():
     assert abs(value - float(predicted.split()[1])) < 2 * half_width < 0.002
 
 
+def test_the_second_example_is_as_sharp_as_the_readme_says():
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(BLOCKS[1], "README", "exec"), {})
+    widths = []
+    for line, said in zip(
+        out.getvalue().strip().split("\n"),
+        re.findall(r"# (0\.0?\d+ ± \S+)", BLOCKS[1]),
+        strict=True,
+    ):
+        measured, exact = line.split(maxsplit=1)[1].split(" exactly ")
+        assert measured.strip() == said
+        value, half_width = (float(x) for x in measured.split(" ± "))
+        assert abs(value - float(exact)) < half_width
+        widths.append(half_width)
+    assert widths[1] < widths[0] / 4
+
+
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with every recipe pasted in."""
