@@ -79,13 +79,13 @@ driver = njit(cache=True, nogil=True, no_cfunc_wrapper=True, error_model="numpy"
 """Decorates what Python calls: the run over blocks."""
 
 
-def entry(function: Callable[..., None], single: bool) -> Any:
-    """A function with the arguments of `lanes.call`, compiled to be called by its address.
+def entry(function: Callable[..., None]) -> Any:
+    """An entry of a module, `steps` or `query_points`, compiled to be called by its address.
 
-    `single`: its third array is in single precision.
+    Its third array is the words of raw draws, or room for points.
     """
-    doubles = types.CPointer(types.float64)
-    third = types.CPointer(types.float32) if single else doubles
+    doubles, words = types.CPointer(types.float64), types.CPointer(types.uint32)
+    third = words if function.__name__ == "steps" else doubles
     signature = types.void(doubles, doubles, third, doubles, *[types.int64] * 4)
     return cfunc(signature, cache=True, error_model="numpy")(function)
 

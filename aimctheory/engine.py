@@ -109,8 +109,6 @@ class Kernel:
     def _lay_draws(self) -> Draws:
         streams, problem = self.plan.streams, self.problem
         kinds = [problem.laws[s].form.raw == "normal" for s, _ in streams]
-        # Normals are single precision anyway; half the memory traffic of the lane loop.
-        kind = np.float32 if all(kinds) else np.float64
         keys = np.array(key_words(self.key), dtype=np.uint32)
         lane = np.minimum(np.arange(self.blocks * LANES), self.used - 1)
         replicate = (lane // problem.coordinates).astype(np.uint32)
@@ -122,7 +120,7 @@ class Kernel:
         ]
         laid = np.array(words, dtype=np.uint32).reshape(3 * len(words), self.blocks, LANES)
         return Draws(
-            raw=np.zeros((self.blocks, max(1, 4 * len(streams)), LANES), dtype=kind),
+            raw=np.zeros((self.blocks, max(1, 4 * len(streams)), LANES), dtype=np.uint32),
             group=np.full(self.blocks, -1, dtype=np.int64),
             normal=np.array(kinds, dtype=np.bool_),
             streams=np.array([stream_hash(s) for s, _ in streams], dtype=np.uint32),
@@ -167,8 +165,7 @@ class Kernel:
 
     def _entry(self, name: str) -> Any:
         """The address of an entry of the kernel; compiled when first needed."""
-        single = name != "query_points" and self.draws.raw.dtype == np.float32
-        return kernels.entry(self.text, name, single)
+        return kernels.entry(self.text, name)
 
     def _replay(self, b: int, begin: int, end: int) -> None:
         """Find the steps at which lanes of a block left: run it again from its kept start."""

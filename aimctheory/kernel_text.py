@@ -18,7 +18,7 @@ from aimctheory.lane_cell import LaneCell, inputs
 from aimctheory.plan import Plan
 from aimctheory.trace import Node, Trace, lines, text, walk
 
-CALLED = ("compiled", "elementary", "lanes")
+CALLED = ("compiled", "elementary", "lanes", "noise")
 """The files whose functions a module calls; `compiled` says how they are compiled."""
 ENTRIES = ("steps", "query_points")
 """What is called from outside, all with the arguments of `lanes.call`."""
@@ -38,6 +38,7 @@ _IMPORTS = """from numpy import float64, inf, nan, sqrt
 
 from aimctheory.elementary import exp, log, power, sign, where
 from aimctheory.lanes import LANES, wide_vectors
+from aimctheory.noise import normal_of, unit_uniform
 """
 
 _DRIVER_IMPORTS = """from __future__ import annotations
@@ -319,6 +320,8 @@ def _steps(made: Plan, arguments: list[str]) -> str:
 
 
 def _draw(argument: str, made: Plan) -> str:
-    stream = [s for s, _ in made.streams].index(argument.removeprefix("raw_"))
-    row = f"(4 * {stream} + phase)" if stream else "phase"
-    return f"float64(raw[{row} * LANES + j])"
+    name = argument.removeprefix("raw_")
+    stream = [s for s, _ in made.streams].index(name)
+    row = f"({4 * stream} + phase)" if stream else "phase"
+    read = "normal_of" if made.problem.laws[name].form.raw == "normal" else "unit_uniform"
+    return f"{read}(raw[{row} * LANES + j])"

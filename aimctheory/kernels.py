@@ -61,14 +61,14 @@ def load(text: str) -> ModuleType:
 
 
 @functools.cache
-def entry(text: str, name: str, single: bool) -> Any:
+def entry(text: str, name: str) -> Any:
     """An entry of the module of this text, compiled: its address, which `lanes.call` takes.
 
-    `single`: its third array is in single precision.  Raises as `load` does.
+    Raises as `load` does.
     """
     from aimctheory import compiled
 
-    return compiled.entry(getattr(_prepared(text), name), single).address
+    return compiled.entry(getattr(_prepared(text), name)).address
 
 
 @functools.cache

@@ -15,7 +15,7 @@ import numpy as np
 from numpy import empty, uint32
 from numpy.typing import NDArray
 
-from aimctheory.noise import normal_pair, one_of, philox, philox_of_lane, unit_uniform
+from aimctheory.noise import normal_pair, one_of, philox, philox_of_lane
 
 LANES = 256
 """Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
@@ -33,7 +33,10 @@ def fill(
     raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, lane: Rows, key: Rows, b: int,
     n: int,
 ) -> None:  # fmt: skip
-    """The raw draws of steps 4·group … 4·group + 3 of block b: row 4s + i is stream s, step i."""
+    """The raw draws of steps 4·group … 4·group + 3 of block b: row 4s + i is stream s, step i.
+
+    A raw draw is a word: the bits of a normal (`noise.normal_of`), or that of a uniform.
+    """
     wide_vectors()
     for s in range(streams.size):
         for j in range(n):
@@ -45,12 +48,12 @@ def fill(
             for i in (0, 2):
                 for j in range(n):
                     first, second = normal_pair(words[i, j], words[i + 1, j])
-                    raw[b, 4 * s + i, j] = first
-                    raw[b, 4 * s + i + 1, j] = second
+                    raw[b, 4 * s + i, j] = np.float32(first).view(np.uint32)
+                    raw[b, 4 * s + i + 1, j] = np.float32(second).view(np.uint32)
         else:
             for i in range(4):
                 for j in range(n):
-                    raw[b, 4 * s + i, j] = unit_uniform(words[i, j])
+                    raw[b, 4 * s + i, j] = words[i, j]
 
 
 def watch_from(cells: Rows, start: Rows, arrays: int, low: int, b: int, n: int) -> None:

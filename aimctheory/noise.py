@@ -145,6 +145,15 @@ def _minus_two_log(x: Lanes) -> Lanes:
     return near - k * np.float32(1.3862944)
 
 
+def normal_of(a: Lanes) -> Lanes:
+    """The normal whose single-precision bits are kept in a word, float64.
+
+    >>> normal_of(np.array([0x3F800000], dtype=np.uint32))
+    array([1.])
+    """
+    return np.float64(np.uint32(a).view(np.float32))
+
+
 def unit_uniform(a: Lanes) -> Lanes:
     """(a + 1/2) / 2^32 in float64: uniform on the open unit interval, symmetric about 1/2.
 
@@ -169,6 +178,7 @@ KERNEL_FUNCTIONS = (
     philox,
     _minus_two_log,
     normal_pair,
+    normal_of,
     unit_uniform,
     one_of,
 )

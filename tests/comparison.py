@@ -110,7 +110,7 @@ def plain_module(text: str) -> types.ModuleType:
 def uncompiled(read: Callable[[str], types.ModuleType] = plain_module) -> Iterator[None]:
     """Kernels, and the run over their blocks, are the plain Python they are printed as."""
     before = kernels.entry, kernels.driver
-    kernels.entry = lambda text, name, single: getattr(read(text), name)  # type: ignore[assignment]
+    kernels.entry = lambda text, name: getattr(read(text), name)  # type: ignore[assignment]
     kernels.driver = lambda name: getattr(lanes, name)  # type: ignore[assignment]
     try:
         with np.errstate(all="ignore"):

@@ -104,7 +104,7 @@ def test_a_module_says_what_it_computes_and_whom_it_calls():
     assert head.startswith(
         "Analog SGD: W on linear response; quadratic objective; gaussian gradient noise."
     )
-    for called in ("elementary", "lanes", "compiled"):
+    for called in ("elementary", "lanes", "compiled", "noise"):
         assert re.search(rf"^aimctheory\.{called} [0-9a-f]{{16}}$", head, re.MULTILINE)
 
 
@@ -207,7 +207,7 @@ def assembly_of(monkeypatch, tmp_path):
 
     def compile_anew(algorithm, device):
         text = f"# {tmp_path}\n{text_of(algorithm, device, averages=AVERAGES)}"
-        library = compiled.entry(kernels._prepared(text).steps, False)._library
+        library = compiled.entry(kernels._prepared(text).steps)._library
         functions = re.split(r"\n\t\.type\t", library.get_asm_str())
         (loop,) = [f for f in functions if f.startswith("_ZN") and "NumbaEnv" not in f[:20]]
         return loop
@@ -298,7 +298,7 @@ EDITS = {
         "*(target.cast(builder, *value) for value in wanted))",
     ),
     "noise": ("np.float32(1.3862944)", "np.float32(1.5)"),
-    "lanes": ("raw[to + j] = first", "raw[to + j] = -first"),
+    "lanes": ("np.float32(first).view", "np.float32(-first).view"),
 }
 
 
