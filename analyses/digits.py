@@ -28,7 +28,7 @@ from aimctheory.objectives.softmax import softmax_digits
 from aimctheory.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
-BATCH, RATE, SEED, LEVEL = 10, 0.15, 0, 0.05
+BATCH, RATE, SEED, LEVEL = 10, 0.1, 0, 0.05
 RUNS = {
     "analog": (analog_sgd, 1.0, {}),
     "residual": (residual_learning, 1.5, {"transfer_rate": 0.05 * RATE, "mixing": 1.0}),
@@ -141,7 +141,7 @@ def predict(objective: Any, noise: Any, make: Any, taus: Any, scatter: Any) -> d
 def compute(scale: Any) -> dict[str, Any]:
     objective = softmax_digits(batch=BATCH)
     taus = np.array(scale.pick((1.0, 4.0), (1.0, 2.0, 4.0, 8.0), (0.8, 1.0, 1.5, 2.0, 4.0, 8.0)))
-    each, steps = scale.pick(3, 4, 16), scale.pick(400, 1000, 10_000)
+    each, steps = scale.pick(3, 6, 16), scale.pick(600, 2000, 10_000)
     tau, optimum = np.repeat(taus, each)[:, None], objective.minimiser.value
     iterates, _ = train(objective, digital_sgd, None, steps, 2 * each)
     scatter = (iterates - optimum)[:, ::4].reshape(-1, optimum.size)
