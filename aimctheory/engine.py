@@ -19,6 +19,7 @@ from aimctheory import kernels
 from aimctheory.lanes import LANES, Cells, Draws
 from aimctheory.noise import key_words, lane_words, stream_hash
 from aimctheory.plan import SLOPE, Plan
+from aimctheory.problem import array_slope
 
 Array = NDArray[np.float64]
 Steps = NDArray[np.int64]
@@ -187,8 +188,9 @@ class Kernel:
         query = 0 if points is lanes.cells else self._entry("query_points")
         if k == 0 and query:
             kernels.driver("gather")(query, lanes, 0, self.blocks, points)
-        slope = self.problem.objective.gradient(self._unblock(points[:, 0]), self._rows(k))
-        flat = np.ascontiguousarray(slope, dtype=float).reshape(-1)
+        weights = self._unblock(points[:, 0])
+        weights.flags.writeable = False  # they may be the states themselves
+        flat = np.ravel(array_slope(self.problem, weights, self._rows(k)))
         row = self.plan.lane_numbers.index(SLOPE)
         single = kernels.driver("single")
         self._share(

@@ -69,6 +69,22 @@ class Problem:
         return {"element": place, "row": place // columns, "column": place % columns}[per]
 
 
+def array_slope(
+    problem: Problem, weights: NDArray[np.float64], rows: NDArray[np.intp] | None
+) -> NDArray[np.float64]:
+    """The gradient of coupled coordinates, (R, D), on the mini-batches `rows` or on everything.
+
+    Raises ValueError where the objective returns another shape.
+    """
+    slope = np.asarray(problem.objective.gradient(weights, rows), dtype=float)
+    if slope.shape != weights.shape:
+        raise ValueError(
+            f"{problem.objective.id}: the gradient at weights {weights.shape} has shape "
+            f"{slope.shape}; it must have that of the weights"
+        )
+    return slope
+
+
 def update(
     problem: Problem, state: Names, slope: Callable[[Any], Any], raw: Callable[[str], Any],
     hyper: Names, law_numbers: Mapping[str, Names], ops: Ops,

@@ -17,7 +17,7 @@ from aimctheory.device import Device
 from aimctheory.elementary import where
 from aimctheory.noise import raw_draws, sample_rows
 from aimctheory.plan import Plan
-from aimctheory.problem import update
+from aimctheory.problem import array_slope, update
 from aimctheory.trace import Names, numpy_ops
 
 Array = NDArray[np.float64]
@@ -107,7 +107,7 @@ class Reference:
                 rows = sample_rows(
                     self.key, k, self._replicates, objective.batch, objective.samples
                 )
-            return objective.gradient(point, rows)
+            return array_slope(problem, point, rows)
 
         def raw(stream: str) -> Array:
             return self._raw(stream, k)

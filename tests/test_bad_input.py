@@ -188,3 +188,20 @@ def test_threads_that_are_no_number_are_refused(monkeypatch):
     monkeypatch.setenv("AIMCTHEORY_THREADS", "many")
     with pytest.raises(ValueError, match="AIMCTHEORY_THREADS = 'many' is not a positive integer"):
         run(engine="printed")
+
+
+@pytest.mark.parametrize("engine", ["reference", "printed"])
+def test_a_gradient_of_another_shape_than_the_weights_is_refused(engine):
+    flat = replace(quadratic([[2.0, 0.5], [0.5, 1.0]]), gradient=lambda weights, rows: weights[0])
+    with pytest.raises(ValueError, match=r"gradient at weights \(4, 2\) has shape \(2,\)"):
+        run(objective=flat, engine=engine)
+
+
+def test_a_gradient_cannot_change_the_states_it_is_shown():
+    def spoiling(weights, rows):
+        weights -= 0.1
+        return weights
+
+    spoilt = replace(quadratic([[2.0, 0.5], [0.5, 1.0]]), gradient=spoiling)
+    with pytest.raises(ValueError, match="read-only"):
+        run(objective=spoilt, engine="printed")
