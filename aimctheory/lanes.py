@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from aimctheory.noise import normal_pair, one_of, philox, philox_of_lane
 
-LANES = 256
+LANES = 512
 """Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
 SEGMENT = 256
 """Steps between two looks at who left the dynamic range (the step itself is found by replay)."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import aimctheory as at
 from aimctheory.jobs import processors
+from aimctheory.lanes import LANES
 from benchmarks import baselines as plain
 from benchmarks import processes
 from benchmarks.machine import caches
@@ -69,7 +70,7 @@ def sweeps() -> dict[str, Sweep]:
         ),
         "block": Sweep(
             title="30 000 steps, 1 thread", axis="replicates",
-            sizes=(1, 16, 64, 128, 256, 272, 384, 512),
+            sizes=(1, 16, 64, 256, LANES, LANES + 16, 2 * LANES),
             call=lambda n: _run(30_000, n), updates=lambda n: 30_000 * n,
         ),
         "dimension": Sweep(
@@ -133,9 +134,9 @@ def knees(data: dict[str, Any]) -> dict[str, tuple[float, str]]:
         "fixed cost of a call": (fixed * 1e3, "ms"),
         "a further update in a long run": (price * 1e9, "ns"),
         "updates that cost as much as the call": (fixed / price, ""),
-        "256 replicates over 16": (block[256] / block[16], "times the time"),
-        "272 replicates over 256": (block[272] / block[256], "times the time"),
-        "512 replicates over 256": (block[512] / block[256], "times the time"),
+        "replicates of one block over 16": (block[LANES] / block[16], "times the time"),
+        "16 more than one block over one": (block[LANES + 16] / block[LANES], "times the time"),
+        "two blocks over one": (block[2 * LANES] / block[LANES], "times the time"),
         "an update among 65536 over one among 4096": (larger / large, "times the price"),
         **{f"dense, a multiply-add at D = {n}": (slope, "ns") for n, slope in slopes.items()},
         "own memory, 1000 steps": (float(own[0]), "MB"),
@@ -144,7 +145,7 @@ def knees(data: dict[str, Any]) -> dict[str, tuple[float, str]]:
     }
     if "threads: seconds" in data:
         shared = least(data, "threads")
-        found["all threads over one, 256 replicates"] = (lanes[256] / shared[256], "times faster")
+        found["all threads over one, 512 replicates"] = (lanes[512] / shared[512], "times faster")
         found["all threads over one, 65536"] = (lanes[65536] / shared[65536], "times faster")
     return found
 
@@ -152,8 +153,8 @@ def knees(data: dict[str, Any]) -> dict[str, tuple[float, str]]:
 WHY = (
     "A call costs something before its first step (the step is recorded, its module looked up, "
     "arrays laid out); with fewer updates than named above, that is most of the time.",
-    "Lanes (replicate, coordinate) are computed in blocks of 256: one that is not full does the "
-    "loop's own work for fewer lanes.  From a full block on, time grows with the lanes.",
+    "Lanes (replicate, coordinate) are computed in blocks of {lanes}: one that is not full does "
+    "the loop's own work for fewer lanes.  From a full block on, time grows with the lanes.",
     "An elementwise run does not care for L2 and L3: a block goes through many steps while it is "
     "in L1.  A dense one reads its whole Hessian in each step, which fills L2 at D = {side}; "
     "compare its multiply-adds on both sides of that.",
@@ -172,6 +173,6 @@ def side_of_l2() -> int:
 def explanation(data: dict[str, Any]) -> str:
     """The knees in numbers, and why they are there."""
     numbers = [f"  {name}: {value:.3g} {unit}" for name, (value, unit) in knees(data).items()]
-    why = " ".join(WHY).format(side=side_of_l2())
+    why = " ".join(WHY).format(side=side_of_l2(), lanes=LANES)
     head = "scaling: Analog SGD, linear response, Gaussian noise"
     return "\n".join([head, *numbers, "", textwrap.fill(why, 100), ""])
