@@ -193,7 +193,7 @@ LINEAR = three(
 )
 SINGLE = Contender("NumPy, single-precision normals", plain.linear_numpy_single, 400)
 MOMENTS = three(
-    with_moments, plain.moments_numpy, plain.moments_numba, (4000, 300, 150), plain.moments_loop
+    with_moments, plain.moments_numpy, plain.moments_numba, (10_000, 300, 150), plain.moments_loop
 )
 POWER_2 = three(
     scalar(at.power(tau=1, gamma=2)), plain.power_2_numpy, plain.power_2_numba, (5000, 300, 150)
