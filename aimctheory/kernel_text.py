@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -121,7 +123,15 @@ def module_text(made: Plan) -> str:
                 arguments=", ".join(points),
             )
         )
-    return "".join(parts)
+    return "\n".join(_wrapped(line) for line in "".join(parts).split("\n"))
+
+
+def _wrapped(line: str) -> str:
+    """The line, folded if it is the head of a function or the call of the step."""
+    if len(line) <= 100 or not re.match(r" *(def \w+\(|[\w, ]+ = update\()", line):
+        return line
+    inner = " " * (len(line) - len(line.lstrip()) + 4)
+    return "\n".join(textwrap.wrap(line, 100, subsequent_indent=inner, break_on_hyphens=False))
 
 
 def _title(made: Plan) -> str:
@@ -293,11 +303,9 @@ def _steps(made: Plan, arguments: list[str]) -> str:
     sound = [("sound", made.cell_rows - 1)] if buffers else []
     rows = cells + sums + edges + sound
     results = [f"state_{s}" for s in made.states] + [f"average_{a}" for a in made.averages]
-    given = [
-        _draw(a, made) if a.startswith("raw_") else "float64(k + phase)" if a == "k" else a
-        for a in arguments
-    ]
-    body = [f"{', '.join(results)} = update({', '.join(given)})"]
+    body = [f"{a} = {_draw(a, made)}" for a in arguments if a.startswith("raw_")]
+    given = ["float64(k + phase)" if a == "k" else a for a in arguments]
+    body.append(f"{', '.join(results)} = update({', '.join(given)})")
     body += [f"sum_{a} += average_{a}" for a in made.averages]
     body += [f"product_{a}_{b} += average_{a} * average_{b}" for a, b in made.problem.pairs]
     for a in arrays:

@@ -56,7 +56,11 @@ def load(text: str) -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before executing: Numba's cache finds functions by module name
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:  # Ctrl-C while Numba is imported, for one
+        del sys.modules[name]
+        raise
     return module
 
 
