@@ -64,15 +64,19 @@ def load(text: str) -> ModuleType:
     return module
 
 
-@functools.cache
 def entry(text: str, name: str) -> Any:
     """An entry of the module of this text, compiled: its address, which `lanes.call` takes.
 
     Raises as `load` does.
     """
+    return _compiled_entry(text, name).address
+
+
+@functools.cache  # and so kept: the code must outlive its address
+def _compiled_entry(text: str, name: str) -> Any:
     from aimctheory import compiled
 
-    return compiled.entry(getattr(_prepared(text), name)).address
+    return compiled.entry(getattr(_prepared(text), name))
 
 
 @functools.cache
