@@ -8,6 +8,7 @@ permission for the compiler.
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isfunction
 from types import ModuleType
 from typing import Any
 
@@ -93,6 +94,5 @@ def entry(function: Callable[..., None]) -> Any:
 def prepare(module: ModuleType, entries: tuple[str, ...]) -> None:
     """Let the entries of a generated module inline its other functions."""
     for name, value in list(vars(module).items()):
-        own = getattr(value, "__module__", None) == module.__name__
-        if own and callable(value) and name not in entries:
+        if isfunction(value) and value.__module__ == module.__name__ and name not in entries:
             setattr(module, name, inlined(value))
