@@ -38,7 +38,7 @@ def threads() -> int:
             if hasattr(os, "sched_getaffinity")
             else os.cpu_count() or 1
         )
-    if not chosen.isdigit() or int(chosen) < 1:
+    if not (chosen.isascii() and chosen.isdigit()) or int(chosen) < 1:
         raise ValueError(f"AIMCTHEORY_THREADS = {chosen!r} is not a positive integer")
     return int(chosen)
 

@@ -7,18 +7,19 @@ everything the compiled code depends on.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from aimctheory import lanes
 from aimctheory.lane_cell import LaneCell, inputs
 from aimctheory.plan import Plan
-from aimctheory.trace import Node, Trace, lines, text, walk
+from aimctheory.trace import Node, Trace, walk
+from aimctheory.written import lines, text
 
 CALLED = ("compiled", "elementary", "lanes", "noise")
 """The files whose functions a module calls; `compiled` says how they are compiled."""
@@ -91,7 +92,7 @@ def query_points(cells, number, points, scalar, n, k, first, last):
 
 
 def module_text(made: Plan) -> str:
-    """The whole module of a plan, under 120 lines."""
+    """The whole module of a plan, under 80 lines."""
     problem = made.problem
     extra = {
         f"{kind}_{array}": "".join(f", {array}_{n}" for n in cell.numbers)
@@ -146,17 +147,22 @@ def _title(made: Plan) -> str:
         for array, cell in made.cells.items()
         for name, node in cell.fixed.items()
     ]
-    return "\n".join([title, *fixed])
+    # It becomes a docstring, which neither a backslash nor a quotation mark may disturb.
+    return "\n".join([title, *fixed]).replace("\\", "/").replace('"', "'")
 
 
-@functools.cache
 def _digest(name: str) -> str:
     path = Path(__file__).with_name(f"{name}.py")
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
+# Read when this is imported, as the files themselves are: a later edit is not what will run.
+DIGESTS = {name: _digest(name) for name in CALLED}
+_RUN = {name: inspect.getsource(getattr(lanes, name)) for name in DRIVERS}
+
+
 def _digests(called: Iterable[str]) -> str:
-    return "\n".join(f"aimctheory.{name} {_digest(name)}" for name in called)
+    return "\n".join(f"aimctheory.{name} {DIGESTS[name]}" for name in called)
 
 
 def driver_text() -> str:
@@ -166,7 +172,7 @@ def driver_text() -> str:
         title="The run over blocks of lanes, as it stands in aimctheory.lanes.", origin="",
         digests=_digests(called), imports=_DRIVER_IMPORTS,
     )  # fmt: skip
-    texts = (f"\n@driver\n{inspect.getsource(getattr(lanes, name))}" for name in DRIVERS)
+    texts = (f"\n@driver\n{_RUN[name]}" for name in DRIVERS)
     return head.rstrip() + "\n" + "".join(texts)
 
 
@@ -174,8 +180,18 @@ def _indented(output: Iterable[str], spaces: int = 4) -> str:
     return "\n".join(" " * spaces + line for line in output)
 
 
-@functools.lru_cache(maxsize=64)  # half of the time that a short run takes
+_PULSES: WeakKeyDictionary[LaneCell, dict[tuple[str, str], str]] = WeakKeyDictionary()
+
+
 def _pulse_text(kind: str, array: str, cell: LaneCell) -> str:
+    """The response function of an array, printed once: it is half of what a short run takes."""
+    known = _PULSES.setdefault(cell, {})
+    if (kind, array) not in known:
+        known[kind, array] = _printed_pulse(kind, array, cell)
+    return known[kind, array]
+
+
+def _printed_pulse(kind: str, array: str, cell: LaneCell) -> str:
     up, down = (_named(tree, array) for tree in (cell.up, cell.down))
     upward = Node("input", (), "d") >= 0.0
     body, found = lines(Trace((), {"q": _chosen(upward, up, down)}))
@@ -291,7 +307,9 @@ def _steps(made: Plan, arguments: list[str]) -> str:
     n = len(made.states)
     cells = [(f"state_{s}", i) for i, s in enumerate(made.states)]
     names = [f"sum_{a}" for a in made.averages]
-    names += [f"product_{a}_{b}" for a, b in made.problem.pairs]
+    places = {a: i for i, a in enumerate(made.averages)}  # two names in one could be ambiguous
+    products = {f"product_{places[a]}_{places[b]}": (a, b) for a, b in made.problem.pairs}
+    names += products
     sums = [(name, n + i) for i, name in enumerate(names)]
     arrays = made.arrays if made.watched else ()
     edges = [
@@ -299,22 +317,22 @@ def _steps(made: Plan, arguments: list[str]) -> str:
         for i, a in enumerate(arrays)
         for j, kind in enumerate(("low", "high"))
     ]
-    buffers = made.states[len(made.arrays) :] if made.watched else ()
-    sound = [("sound", made.cell_rows - 1)] if buffers else []
+    unsafe = made.unsafe if made.watched else ()
+    sound = [("sound", made.cell_rows - 1)] if unsafe else []
     rows = cells + sums + edges + sound
     results = [f"state_{s}" for s in made.states] + [f"average_{a}" for a in made.averages]
     body = [f"{a} = {_draw(a, made)}" for a in arguments if a.startswith("raw_")]
     given = ["float64(k + phase)" if a == "k" else a for a in arguments]
     body.append(f"{', '.join(results)} = update({', '.join(given)})")
     body += [f"sum_{a} += average_{a}" for a in made.averages]
-    body += [f"product_{a}_{b} += average_{a} * average_{b}" for a, b in made.problem.pairs]
+    body += [f"{name} += average_{a} * average_{b}" for name, (a, b) in products.items()]
     for a in arrays:
         low, high = (
             f"where(state_{a} {sign} {kind}_{a}, state_{a}, {kind}_{a})"
             for kind, sign in (("low", "<"), ("high", ">"))
         )
         body += [f"low_{a} = {low}", f"high_{a} = {high}"]
-    body += [f"sound += state_{b} - state_{b}" for b in buffers]
+    body += [f"sound += state_{s} - state_{s}" for s in unsafe]
     load = [(name, _row("cells", row)) for name, row in rows]
     load += [(n, _row("number", i)) for i, n in enumerate(made.lane_numbers) if n in arguments]
     store = [(_row("cells", row), name) for name, row in rows]

@@ -13,6 +13,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,11 +31,20 @@ def cache_folder() -> Path:
     return Path(base) / "aimctheory"
 
 
+_COMPILING = threading.RLock()
+"""One thread at a time makes modules and compiles them."""
+
+
 def load(text: str) -> ModuleType:
     """The module of this text, plain Python until its functions are compiled.
 
     Raises ValueError when the cache folder cannot be written.
     """
+    with _COMPILING:
+        return _loaded(text)
+
+
+def _loaded(text: str) -> ModuleType:
     name = "kernel_" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     if name in sys.modules:
         return sys.modules[name]
@@ -43,8 +53,8 @@ def load(text: str) -> ModuleType:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False) as file:
-                file.write(text)
+            with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as file:
+                file.write(text.encode())  # Python reads its modules as UTF-8 everywhere
             Path(file.name).replace(path)
     except OSError as error:
         raise ValueError(
@@ -69,7 +79,8 @@ def entry(text: str, name: str) -> Any:
 
     Raises as `load` does.
     """
-    return _compiled_entry(text, name).address
+    with _COMPILING:
+        return _compiled_entry(text, name).address
 
 
 @functools.cache  # and so kept: the code must outlive its address

@@ -6,20 +6,22 @@ taken anew at every step.  It becomes one more number of the lane, with the same
 
 from __future__ import annotations
 
-import functools
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from aimctheory.device import Device
-from aimctheory.trace import Node, evaluate, leaf_text, text, walk
+from aimctheory.trace import Node, evaluate, walk
+from aimctheory.written import leaf_text, text
 
 _COSTLY = {"/", "exp", "log", "power", "sqrt"}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class LaneCell:
     """q₊ and q₋ as trees in ``w`` and `numbers`; `fixed` says what some of these stand for."""
 
@@ -29,18 +31,23 @@ class LaneCell:
     fixed: Mapping[str, Node]
 
 
-@functools.lru_cache(maxsize=64)  # asked for several times a run
+_KNOWN: WeakKeyDictionary[Device, LaneCell] = WeakKeyDictionary()
+
+
 def lane_cell(device: Device) -> LaneCell:
-    """The device as a lane has it.
+    """The device as a lane has it; found once for each device.
 
     >>> from aimctheory import linear
     >>> cell = lane_cell(linear(tau=np.array([1.0, 2.0])))
     >>> {name: text(node) for name, node in cell.fixed.items()}
     {'fixed1': '1.0 / tau'}
     """
+    if device in _KNOWN:
+        return _KNOWN[device]
     differing = {name for name, value in device.numbers.items() if np.ndim(value)}
     fixed: dict[str, Node] = {}
     named: dict[str, Node] = {}
+    free = (f"fixed{i}" for i in itertools.count(1) if f"fixed{i}" not in device.numbers)
 
     def settle(node: Node) -> Node:
         below = inputs([node])
@@ -48,7 +55,7 @@ def lane_cell(device: Device) -> LaneCell:
         if costly and "w" not in below and below & differing:
             key = text(node)
             if key not in named:
-                name = f"fixed{len(named) + 1}"
+                name = next(free)
                 named[key], fixed[name] = Node("input", (), name), node
             return named[key]
         return Node(node.kind, tuple(map(settle, node.args)), node.label)
@@ -58,7 +65,8 @@ def lane_cell(device: Device) -> LaneCell:
     numbers = {name: value for name, value in device.numbers.items() if name in used}
     for name, node in fixed.items():
         numbers[name] = evaluate(node, lambda leaf: np.asarray(device.numbers[leaf.label]))
-    return LaneCell(up, down, numbers, fixed)
+    _KNOWN[device] = LaneCell(up, down, numbers, fixed)
+    return _KNOWN[device]
 
 
 def inputs(nodes: Iterable[Node]) -> set[str]:

@@ -81,7 +81,7 @@ def escaped(
             unsound = cells[b, a, j] - cells[b, a, j] != 0.0  # NaN unless finite
             news += ((below | above) & (left[b, j] < 0)) | (unsound & (broke[b, j] < 0))
     for j in range(n):
-        unsound = cells[b, low + 2 * arrays, j] != 0.0  # NaN: a buffer was not finite
+        unsound = cells[b, low + 2 * arrays, j] != 0.0  # NaN: a state was not finite
         news += unsound & (broke[b, j] < 0)
     return news > 0
 

@@ -120,12 +120,12 @@ class Parameter:
     default: float | str | None = None
 
     def checked(self, value: ArrayLike, owner: str) -> float | np.ndarray:
-        """`value` as a float, or as an array of floats, if all of it lies in the domain.
+        """`value` as a float, or as a read-only copy of an array, if all of it lies in the domain.
 
         Raises ValueError naming parameter, value and domain otherwise.
         """
         try:
-            array = np.asarray(value, dtype=float)
+            array = np.array(value, dtype=float)
         except (TypeError, ValueError):
             raise ValueError(
                 f"{owner}: {self.name} = {value!r} is not a number or an array of numbers; "
@@ -137,6 +137,7 @@ class Parameter:
                 f"{owner}: {self.name} = {float(np.ravel(bad)[0]):g} is outside {self.domain}; "
                 f"{self.name} is {self.meaning}"
             )
+        array.flags.writeable = False
         return float(array) if array.ndim == 0 else array
 
 

@@ -33,7 +33,7 @@ class Plan:
 
     Rows of a block's cells: the states; the sum of every average; the sum of every product of two
     of them; and, where many steps pass between two looks, two per array (smallest and largest
-    weight since the last look) and one that is 0 while every buffer is finite.
+    weight since the last look) and one that is 0 while the `unsafe` states are finite.
     """
 
     problem: Problem
@@ -66,6 +66,19 @@ class Plan:
     def watched(self) -> bool:
         """Whether the step itself keeps extremes; coupled coordinates are looked at every step."""
         return self.problem.objective.elementwise
+
+    @property
+    def unsafe(self) -> tuple[str, ...]:
+        """The states that may be finite again after they were not, between two looks.
+
+        Of a pulse on its own weight, as nearly all arrays are, nothing finite comes back.
+        """
+
+        def kept(state: str) -> bool:
+            new = self.update.result[state]
+            return new.kind == "pulse" and (new.args[0].kind, new.args[0].label) == ("state", state)
+
+        return tuple(s for s in self.states if s not in self.arrays or not kept(s))
 
     @property
     def points_are_cells(self) -> bool:
@@ -109,13 +122,16 @@ def plan(problem: Problem) -> Plan:
         return Node("input", (), SLOPE)
 
     def iterate() -> dict[str, Any]:
-        new, averaged, _ = update(problem, state, slope, raw, hyper, numbers, ops)
+        new, averaged = update(problem, state, slope, raw, hyper, numbers, ops)
         if not isinstance(new, dict) or set(new) != set(states):
             found = ", ".join(new) if isinstance(new, dict) else repr(new)
             raise ValueError(
                 f"{problem.algorithm.id}: the step returns {found}; "
                 f"it must return a dict with every state once: {', '.join(states)}"
             )
+        for name, value in averaged.items():
+            if value is None:
+                raise ValueError(f"averages: {name!r} returns None; return a number")
         return {s: new[s] for s in states} | {f"average_{name}": v for name, v in averaged.items()}
 
     watched = (update, problem.algorithm.step, problem.objective.gradient)

@@ -6,6 +6,7 @@ by NumPy to (replicates, coordinates); a scalar, (D,), (R, 1) or (R, D).
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
@@ -41,12 +42,20 @@ class Problem:
     @property
     def numbers(self) -> dict[str, Any]:
         """Every number of the run under the name it has in a kernel."""
-        values: dict[str, Any] = {f"hyper_{name}": v for name, v in self.hyper.items()}
-        values |= {f"objective_{name}": v for name, v in self.objective.numbers.items()}
-        for stream, law in self.laws.items():
-            values |= {f"{stream}_{name}": v for name, v in law.numbers.items()}
-        for array, device in self.devices.items():
-            values |= {f"{array}_{name}": v for name, v in device.numbers.items()}
+        groups: list[tuple[str, Mapping[str, Any]]] = [
+            ("hyper", self.hyper),
+            ("objective", self.objective.numbers),
+            *((stream, law.numbers) for stream, law in self.laws.items()),
+            *((array, device.numbers) for array, device in self.devices.items()),
+        ]
+        named = [(f"{group}_{name}", v) for group, found in groups for name, v in found.items()]
+        values = dict(named)
+        if len(values) < len(named):
+            twice = next(name for name, _ in named if [n for n, _ in named].count(name) > 1)
+            raise ValueError(
+                f"{self.algorithm.id}: two numbers would be called {twice}; rename an array, a "
+                "noise stream or a parameter"
+            )
         rows, columns = self.objective.shape
         place = np.arange(rows * columns, dtype=float)
         values |= {"row": place // columns, "column": place % columns}
@@ -88,8 +97,8 @@ def array_slope(
 def update(
     problem: Problem, state: Names, slope: Callable[[Any], Any], raw: Callable[[str], Any],
     hyper: Names, law_numbers: Mapping[str, Names], ops: Ops,
-) -> tuple[dict[str, Any], dict[str, Any], Any]:  # fmt: skip
-    """One iteration of one element in any reading: new states, averages, the query point.
+) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
+    """One iteration of one element in any reading: new states and averages.
 
     The gradient is complete when the step sees it: the objective's at the query point, sampling
     noise included, plus the law of stream "gradient", whose draw averages may ask for.
@@ -108,7 +117,7 @@ def update(
 
     seen = replace(ops, noise=noise)
     averaged = {name: f(state, hyper, gradient, seen) for name, f in problem.averages.items()}
-    return new, averaged, point
+    return new, averaged
 
 
 def pose(
@@ -119,9 +128,7 @@ def pose(
     """The checked problem; every mistake is a ValueError of one sentence."""
     if not isinstance(replicates, int | np.integer) or replicates < 1:
         raise ValueError(f"replicates = {replicates!r} is not a positive integer")
-    for name in averages or {}:
-        if not name.isidentifier():
-            raise ValueError(f"averages: {name!r} is not a Python name; use letters, digits and _")
+    _check_names(algorithm, averages)
     problem = Problem(
         algorithm=algorithm,
         devices=_devices(algorithm, device),
@@ -138,6 +145,40 @@ def pose(
         _fits(name, value, shape)
     object.__setattr__(problem, "start", _start(problem, start or {}, shape))
     return problem
+
+
+_TAKEN = {
+    "state", "hyper", "objective", "raw", "average", "sum", "product", "low", "high", "noise",
+    "pulse", "response", "sound",
+}  # fmt: skip
+
+
+def _check_names(algorithm: Algorithm, averages: Mapping[str, Average] | None) -> None:
+    """Names become those of a kernel's variables, beside the ones that it has itself."""
+    if not isinstance(averages, Mapping | None):
+        raise ValueError(f"averages = {averages!r} is not a mapping of names to functions")
+    for name, average in (averages or {}).items():
+        if not _is_name(name):
+            raise ValueError(f"averages: {name!r} is not a Python name; use letters, digits and _")
+        if not callable(average):
+            raise ValueError(
+                f"averages: {name!r} is {average!r}; give a function of (state, hyper, gradient, "
+                "ops)"
+            )
+    for what, names in (("state", algorithm.states), ("noise stream", algorithm.noises)):
+        for name in names:
+            if not _is_name(name) or name in _TAKEN:
+                raise ValueError(
+                    f"{algorithm.id}: a {what} cannot be called {name!r}; use another Python name"
+                )
+
+
+def _is_name(name: Any) -> bool:
+    return (
+        isinstance(name, str)
+        and name.isidentifier()
+        and unicodedata.normalize("NFKC", name) == name  # as Python reads it
+    )
 
 
 def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -113,7 +113,7 @@ class Reference:
             return self._raw(stream, k)
 
         state = Names("state", self.state)
-        new, averaged, _ = update(problem, state, slope, raw, self._hyper, self._laws, ops)
+        new, averaged = update(problem, state, slope, raw, self._hyper, self._laws, ops)
         shape = (problem.replicates, problem.coordinates)
         self.state = {name: np.broadcast_to(new[name], shape) for name in self.state}
         products = (averaged[a] * averaged[b] for a, b in problem.pairs)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aimctheory.statistics import Estimate, batch_mean, controlled_mean, replicate_mean
+from aimctheory.controls import controlled_mean, without
+from aimctheory.statistics import Estimate, batch_mean, replicate_mean
 
 Array = NDArray[np.float64]
 
@@ -111,7 +112,7 @@ class Run:
         With several replicates their time averages are independent samples; a single one is
         split into batches.  Replicates that stopped are left out.  A single coordinate gives a
         scalar estimate.  `control` names averages whose expectation is known, and it: what they
-        explain of the scatter is taken out (`statistics.controlled_mean`).  The draw of the noise
+        explain of the scatter is taken out (`controls.controlled_mean`).  The draw of the noise
         takes out most of it:
 
         >>> from aimctheory import analog_sgd, gaussian, linear, quadratic, simulate
@@ -123,11 +124,32 @@ class Run:
         0.353 ± 0.003 or 0.3528 ± 0.0007
         """
         series, lengths = self._series(name, after)
-        if not control:
+        if control is None or (isinstance(control, Mapping) and not control):
             return _estimate(series, lengths, name)
+        if not isinstance(control, Mapping):
+            raise ValueError(
+                f"control = {control!r} is not a mapping of averages to their expectations, such "
+                "as {'noise': 0}"
+            )
         self._check_averages(name, *control)
-        known = [self._series(each, after)[0] - value for each, value in control.items()]
+        known = [self._series(each, after)[0] for each in control]
+        for each, values, value in zip(control, known, control.values(), strict=True):
+            values -= self._expectation(each, value)
         return _estimate(series, lengths, name, np.array(known))
+
+    def _expectation(self, name: str, value: Any) -> Array:
+        """The known mean of a control, (R, 1, D); a number, (D,), (R, 1) or (R, D)."""
+        shape = (len(self.readout), self.readout.shape[2])
+        try:
+            found = np.broadcast_to(np.asarray(value, dtype=float), shape)
+        except (TypeError, ValueError):
+            found = np.full(shape, np.nan)
+        if not np.isfinite(found).all():
+            raise ValueError(
+                f"control {name!r}: {value!r} is not the expectation of it, a finite number or "
+                f"numbers of shape {shape}"
+            )
+        return found[:, None]
 
     def covariance(self, a: str, b: str, after: int = 0) -> Estimate:
         """The stationary covariance E[(a − Ea)(b − Eb)] of two averages over steps ≥ `after`.
@@ -137,6 +159,8 @@ class Run:
         self._check_averages(a, b)
         (x, lengths), (y, _) = self._series(a, after), self._series(b, after)
         alive = (np.isfinite(x) & np.isfinite(y)).all(axis=(1, 2))
+        if not alive.any():
+            return _estimate(x + y, lengths, f"{a} {b}")  # says so
         center = [np.average(z[alive], axis=1, weights=lengths).mean(axis=0) for z in (x, y)]
         batches = self.averages[a]
         within = batches.variance if a == b else batches.covariance[b]
@@ -205,23 +229,29 @@ def _estimate(
     series: Array, lengths: NDArray[np.int64], name: str, controls: Array | None = None
 ) -> Estimate:
     """The mean of a series (R, n, D): over replicates, or along the only one that is finite."""
-    alive = np.flatnonzero(np.isfinite(series).all(axis=(1, 2)))
+    finite = np.isfinite(series).all(axis=(1, 2))
+    for each in () if controls is None else controls:
+        finite &= np.isfinite(each).all(axis=(1, 2))
+    alive = np.flatnonzero(finite)
     if not alive.size:
         raise ValueError(
             f"all {len(series)} replicates became non-finite, so {name!r} has no mean; take "
             "smaller rates"
         )
+    shares = lengths / lengths.mean()
 
     def samples(values: Array) -> Array:
         """Time averages of replicates, or the batches of a single one: (samples, D)."""
         kept = values[..., 0] if values.shape[2] == 1 else values
         if alive.size > 1:
             return np.asarray(np.average(kept[alive], axis=1, weights=lengths))
-        return np.asarray(kept[alive[0]])
+        series = kept[alive[0]]
+        center = np.average(series, axis=0, weights=lengths)
+        return np.asarray(center + ((series - center).T * shares).T)  # unequal batches
 
     found = samples(series)
-    if controls is not None:
-        return controlled_mean(found, np.array([samples(each) for each in controls]))
-    if alive.size > 1:
-        return replicate_mean(found)
-    return batch_mean(found, batches=min(64, len(lengths)))
+    known = None if controls is None else np.array([samples(each) for each in controls])
+    if alive.size == 1:
+        left = found if known is None else without(found, known)
+        return batch_mean(left, batches=min(64, len(lengths)))
+    return replicate_mean(found) if known is None else controlled_mean(found, known)

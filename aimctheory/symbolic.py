@@ -27,7 +27,8 @@ def lower(expression: sympy.Expr, leaves: Mapping[sympy.Symbol, Node]) -> Node:
 
     Raises ValueError for anything outside the grammar, naming it.
 
-    >>> from aimctheory.trace import Node, text
+    >>> from aimctheory.trace import Node
+    >>> from aimctheory.written import text
     >>> tau = sympy.Symbol("tau", positive=True)
     >>> text(lower(1 - w / tau, {w: Node("input", (), "w"), tau: Node("input", (), "tau")}))
     '1.0 - w * (1.0 / tau)'

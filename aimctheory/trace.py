@@ -11,7 +11,6 @@ import itertools
 import numbers
 import operator
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
@@ -86,6 +85,8 @@ class Node:
         return _binary("|", self, other)
 
     def __neg__(self) -> Node:
+        if _is_condition(self):
+            raise ValueError("a step cannot negate a condition; write the opposite comparison")
         return Node("neg", (self,))
 
     def __pos__(self) -> Node:
@@ -121,7 +122,8 @@ class Node:
         raise ValueError("a step is written for one element; it cannot iterate or unpack a value")
 
     def __repr__(self) -> str:
-        return f"Node({text(self)})"
+        inside = ", ".join(map(repr, self.args)) or repr(self.label)
+        return f"{self.kind}({inside})"
 
 
 def as_node(value: Any) -> Node:
@@ -135,7 +137,22 @@ def as_node(value: Any) -> Node:
 
 
 def _binary(kind: str, left: Any, right: Any) -> Node:
-    return Node(kind, (as_node(left), as_node(right)))
+    pair = as_node(left), as_node(right)
+    if kind in "+-" and _is_condition(pair[0]) and _is_condition(pair[1]):
+        raise ValueError(
+            f"a step cannot take {kind} of two conditions; say what they count for, as in "
+            "ops.where(condition, 1.0, 0.0)"
+        )
+    return Node(kind, pair)
+
+
+_CONDITIONS = frozenset(("<", "<=", ">", ">=", "==", "!=", "&", "|"))
+
+
+def _is_condition(node: Node) -> bool:
+    """Whether NumPy holds it as a bool, whose sums are no numbers."""
+    chosen = node.kind == "where" and all(map(_is_condition, node.args[1:]))
+    return chosen or node.kind in _CONDITIONS
 
 
 class Names:
@@ -233,6 +250,7 @@ def record(
     The names are the local variables of `function`, and of the `watched` functions it calls, when
     they return; a single returned value is called ``value``.
 
+    >>> from aimctheory.written import lines
     >>> x = Node("state", (), "W")
     >>> def double_well(w):
     ...     square = w * w
@@ -280,9 +298,6 @@ def walk(nodes: Any) -> Iterator[Node]:
 
 # ---- readings of a recorded tree ------------------------------------------------------------
 
-_LEVEL = {"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1, "|": 2, "&": 3, "+": 4, "-": 4,
-          "*": 5, "/": 5, "%": 5, "neg": 6}  # fmt: skip
-CALLS = ("where", "sign", "sqrt", "exp", "log", "abs", "power")
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
     "%": operator.mod, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -314,87 +329,3 @@ def evaluate(
         else:
             values[id(each)] = leaf(each)
     return values[id(node)]
-
-
-def leaf_text(node: Node) -> str:
-    """How an input is written: state.P as state_P, a number by its shortest exact decimal."""
-    if node.kind == "number":
-        return repr(node.label)
-    if node.kind == "noise":
-        return f"noise_{node.label[0]}"
-    if node.kind in ("index", "input"):
-        return str(node.label)
-    return f"{node.kind}_{node.label}"
-
-
-def _function(node: Node) -> str:
-    """What a call is written as: where, sqrt …, or pulse_P, response_P … ."""
-    return node.kind if node.kind in CALLS else f"{node.kind}_{node.label}"
-
-
-def text(
-    node: Node,
-    names: Mapping[int, str] = {},  # read only
-    extra: Mapping[str, str] = {},  # read only
-) -> str:
-    """`node` as a Python expression, with only the parentheses its order of operations needs.
-
-    `names` gives the name of a node (by its id) that has one; `extra` the further arguments of the
-    calls ``pulse_P``, ``response_P`` … .
-    """
-
-    def render(node: Node, level: int) -> str:
-        return names[id(node)] if id(node) in names else inner(node, level)
-
-    def inner(node: Node, level: int) -> str:
-        mine = _LEVEL.get(node.kind)
-        if mine is None:
-            if not node.args:
-                written = leaf_text(node)
-                return f"({written})" if written.startswith("-") and level > 4 else written
-            function = _function(node)
-            inside = ", ".join(render(a, 0) for a in node.args)
-            return f"{function}({inside}{extra.get(function, '')})"
-        if node.kind == "neg":
-            body = "-" + render(node.args[0], mine)
-        else:
-            first = mine + (mine == 1)  # Python would chain comparisons
-            body = f"{render(node.args[0], first)} {node.kind} {render(node.args[1], mine + 1)}"
-        return f"({body})" if mine < level else body
-
-    return inner(node, 0)
-
-
-def lines(trace: Trace, extra: Mapping[str, str] = {}) -> tuple[list[str], dict[str, str]]:
-    """The assignments of `trace` as Python text in source order, and where each result stands.
-
-    A value used more than once without a name is called t1, t2 … on a line of its own; a result
-    that is no local variable of the function is called by its key.
-    """
-    nodes = sorted(walk(trace.result.values()), key=lambda node: node.serial)
-    uses = Counter(id(arg) for node in nodes for arg in node.args)
-    taken = {_function(node) if node.args else leaf_text(node) for node in nodes}
-
-    def free(name: str) -> str:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return name
-
-    chosen = {id(node): free(name) for name, node in trace.lines}
-    for key, node in trace.result.items():
-        if node.args and id(node) not in chosen:
-            chosen[id(node)] = free(key)
-    counter = itertools.count(1)
-    written: dict[int, str] = {}
-    output = []
-    for node in nodes:
-        if not node.args:
-            continue
-        if id(node) not in chosen and uses[id(node)] > 1:
-            chosen[id(node)] = free(f"t{next(counter)}")
-        if id(node) in chosen:
-            output.append(f"{chosen[id(node)]} = {text(node, written, extra)}")
-            written[id(node)] = chosen[id(node)]
-    found = {k: written.get(id(n)) or text(n, written, extra) for k, n in trace.result.items()}
-    return output, found

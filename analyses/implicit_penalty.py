@@ -13,12 +13,12 @@ import numpy as np
 from aimctheory import exact
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import exponential, linear, power
+from aimctheory.controls import controlled_mean
 from aimctheory.figures import Study, line, new_figure, points
 from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
-from aimctheory.statistics import controlled_mean
 
 CELLS = {
     "linear, c = 0": linear(tau=1),

@@ -14,15 +14,15 @@ PACKAGE = ROOT / "aimctheory"
 # A package stands for all of its modules; what is not listed belongs to "report", on top of all.
 SIDES = {
     "definitions": {
-        "notation", "trace", "elementary", "symbolic", "response", "closed_form", "catalogue",
-        "device", "balls", "roots", "certify", "laws", "algorithms", "objectives",
+        "notation", "trace", "written", "elementary", "symbolic", "response", "closed_form",
+        "catalogue", "device", "balls", "roots", "certify", "laws", "algorithms", "objectives",
     },
     "theory": {"derive", "exact"},
     "experiment": {
         "noise", "lanes", "lane_cell", "problem", "plan", "kernel_text", "compiled", "kernels",
         "engine", "reference", "march", "simulate", "run",
     },
-    "statistics": {"statistics"},
+    "statistics": {"statistics", "controls"},
     "scale": {"scale"},
     "runner": {"claim", "relation", "rates", "verdict"},
     "claims": {"claims"},
@@ -54,7 +54,8 @@ ONLY = {
     "noise": {"elementary"},
     "lanes": {"noise", "elementary"},
     "trace": {"notation", "elementary"},
-    "symbolic": {"notation", "trace"},
+    "written": {"trace"},
+    "symbolic": {"notation", "trace", "written"},
     "laws": {"notation"},
     "algorithms": {"notation", "algorithms"},
     "objectives": {"notation", "objectives"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,11 @@ from aimctheory import exact
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.catalogue import exponential, linear, power, soft_bounds
+from aimctheory.controls import controlled_mean
 from aimctheory.laws import gaussian, rademacher, uniform
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
-from aimctheory.statistics import FALSE_ALARM, controlled_mean, replicate_mean
+from aimctheory.statistics import FALSE_ALARM, replicate_mean
 from tests.comparison import ENGINES, run
 
 SEEN = {
@@ -119,6 +122,57 @@ def test_a_wrong_expectation_of_a_control_shifts_the_mean():
     )  # fmt: skip
     right, wrong = (shifted.mean("W", 400, control={"noise": m}) for m in (0.0, 0.01))
     assert abs(right.value - wrong.value) > right.half_width
+
+
+def test_a_control_without_scatter_changes_nothing():
+    samples = 5 + np.random.default_rng(4).standard_normal(100)
+    plain = replicate_mean(samples)
+    for constant in (0.0, -1.4e-17, 3.0):
+        found = controlled_mean(samples, [np.full(100, constant)])
+        assert found.value == pytest.approx(plain.value, rel=1e-14)
+        assert found.half_width == pytest.approx(plain.half_width, rel=0.03)
+
+
+def test_collinear_controls_explain_what_one_of_them_does():
+    samples, control = np.random.default_rng(5).standard_normal((2, 60))
+    one = controlled_mean(samples + control, [control])
+    both = controlled_mean(samples + control, [control, -2 * control])
+    assert both.value == pytest.approx(one.value, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        ("noise", "is not a mapping of averages"),
+        ({"noise": "x"}, "is not the expectation of it"),
+        ({"noise": np.nan}, "is not the expectation of it"),
+        ({"noise": [0.0, 0.0]}, "is not the expectation of it"),
+    ],
+)
+def test_a_control_that_is_none_is_refused(control, said):
+    with pytest.raises(ValueError, match=said):
+        run(averages=SEEN).mean("W", control=control)
+
+
+def test_expectations_of_controls_may_differ_between_replicates():
+    shift = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]])
+    watched = run(replicates=5, steps=200, averages=SEEN)
+    plain = watched.mean("W", control={"noise": 0.0}).value
+    assert (plain == watched.mean("W", control={"noise": 0 * shift}).value).all()
+    assert (plain != watched.mean("W", control={"noise": shift}).value).all()
+
+
+def test_batches_of_unequal_length_weigh_what_they_hold():
+    alone = run(steps=100, replicates=1, record_every=1, averages={"W": SEEN["W"]})
+    assert np.unique(np.diff(alone.averages["W"].edges)).tolist() == [1, 2]
+    expected = alone.states["W"][0, :-1].mean(axis=0)
+    with warnings.catch_warnings(action="ignore"):  # such batches are short of memory
+        np.testing.assert_allclose(alone.mean("W").value, expected, rtol=1e-12)
+
+
+def test_a_control_of_a_single_replicate_still_warns_of_short_batches():
+    with pytest.warns(UserWarning, match="neighbouring batches"):
+        run(steps=128, replicates=1, averages=SEEN).mean("W", control={"noise": 0.0})
 
 
 # -- theory ---------------------------------------------------------------------------------------

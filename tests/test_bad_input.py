@@ -12,9 +12,13 @@ from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
 from aimctheory.catalogue import ideal, linear, power, soft_bounds
 from aimctheory.laws import gaussian, rademacher, two_point, two_point_frozen, uniform
+from aimctheory.notation import positive, w
 from aimctheory.objectives.quadratic import quadratic
+from aimctheory.response import Response
 from aimctheory.simulate import simulate
 from tests.comparison import AVERAGES, BOWL, RATE, run
+
+sigma = positive("sigma")
 
 
 def branching(state, hyper, gradient, ops):
@@ -205,3 +209,41 @@ def test_a_gradient_cannot_change_the_states_it_is_shown():
     spoilt = replace(quadratic([[2.0, 0.5], [0.5, 1.0]]), gradient=spoiling)
     with pytest.raises(ValueError, match="read-only"):
         run(objective=spoilt, engine="printed")
+
+
+COUNTS = {"a + b": lambda a, b: a + b, "a - b": lambda a, b: a - b, "-a": lambda a, b: 1.0 * -a}
+
+
+@pytest.mark.parametrize("engine", ["reference", "printed"])
+@pytest.mark.parametrize("count", COUNTS)
+def test_sums_of_conditions_are_refused_alike(engine, count):
+    seen = {"n": lambda state, hyper, g, ops: COUNTS[count](g > 0.0, state.W > 0.1)}
+    with pytest.raises(ValueError, match="condition"):
+        run(averages=seen, engine=engine)
+
+
+NAMES = {
+    "a stream that is no Python name": (
+        lambda: run(replace(digital_sgd, noises=("read-out",)), {}), "cannot be called 'read-out'"),
+    "an array named like a part of a kernel": (
+        lambda: run(replace(analog_sgd, arrays={"raw": 0.0}, buffers={}), linear(tau=1)),
+        "cannot be called 'raw'"),
+    "two numbers of one name": (
+        lambda: run(
+            replace(analog_sgd, arrays={"gradient": 0.0}, noises=()),
+            Response(up=1 - w / sigma, down=1 + w / sigma)(sigma=1.0)),
+        "two numbers would be called gradient_sigma"),
+    "an average under a name that Python changes": (
+        lambda: run(averages={"ﬁ": weight}), "'ﬁ' is not a Python name"),
+    "an average that is a number": (lambda: run(averages={"W": 3}), "'W' is 3; give a function"),
+    "averages in a list": (lambda: run(averages=[weight]), "not a mapping of names to functions"),
+    "an average that returns nothing": (
+        lambda: run(averages={"W": lambda *_: None}), "'W' returns None"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NAMES)
+def test_names_and_averages_that_cannot_be_are_refused(case):
+    attempt, said = NAMES[case]
+    with pytest.raises(ValueError, match=said):
+        attempt()

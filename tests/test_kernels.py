@@ -1,17 +1,11 @@
-"""Generated modules: what stands in them, what they compile to, and that they are never stale."""
+"""Generated modules: what stands in them and what they compile to."""
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 import re
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +22,7 @@ from aimctheory.objectives.quadratic import quadratic
 from aimctheory.plan import plan
 from aimctheory.problem import pose
 from aimctheory.response import Response
+from aimctheory.simulate import simulate
 from tests.comparison import (
     ALGORITHMS,
     AVERAGES,
@@ -36,12 +31,12 @@ from tests.comparison import (
     both,
     differing,
     hyper_of,
+    plain_module,
     uncompiled,
 )
 
 BOWL = quadratic([1.0, 2.0], [0.1, 0.2])
 COUPLED = quadratic([[1.0, 0.5], [0.5, 2.0]], 0.2)
-PACKAGE = Path(kernels.__file__).parent
 
 
 def text_of(algorithm, device, objective=BOWL, law=LAWS["gaussian"], averages=None):
@@ -126,10 +121,11 @@ def test_a_module_has_no_call_but_those_it_imports():
 
 @pytest.mark.parametrize("name", kernel_text.CALLED)
 def test_an_edit_of_a_called_file_changes_the_text(monkeypatch, name):
-    digest, before = kernel_text._digest, text_of(analog_sgd, linear(tau=1))
-    assert digest(name) in before
-    monkeypatch.setattr(kernel_text, "_digest", lambda x: "edited" if x == name else digest(x))
-    assert text_of(analog_sgd, linear(tau=1)) == before.replace(digest(name), "edited")
+    before = text_of(analog_sgd, linear(tau=1))
+    digest = kernel_text.DIGESTS[name]
+    assert digest in before
+    monkeypatch.setitem(kernel_text.DIGESTS, name, "edited")
+    assert text_of(analog_sgd, linear(tau=1)) == before.replace(digest, "edited")
 
 
 @pytest.mark.parametrize("name", ["d", "lambda", "where", "t1", "up"])
@@ -139,6 +135,67 @@ def test_a_parameter_may_have_any_name(name):
     with uncompiled():
         options = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.5), "steps": 9, "rng": 1}
         assert differing(*both(analog_sgd, cell, BOWL, **options)) == []
+
+
+def test_products_of_averages_are_kept_apart_whatever_their_names():
+    scaled = {"a": 1.0, "a_b": 2.0, "c": 3.0, "b_c": 5.0}
+    averages = {n: (lambda state, hyper, g, ops, s=s: s * state.W) for n, s in scaled.items()}
+    with uncompiled():
+        options = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.5), "steps": 200, "rng": 1}
+        found = simulate(analog_sgd, linear(tau=1), BOWL, averages=averages, **options).averages
+    plain = found["a"].variance
+    np.testing.assert_allclose(found["a"].covariance["b_c"], 5 * plain, atol=1e-13)
+    np.testing.assert_allclose(found["a_b"].covariance["c"], 6 * plain, atol=1e-13)
+
+
+def test_a_local_variable_named_like_a_number_of_a_device_is_renamed():
+    def step(state, hyper, gradient, ops):
+        W_tau = -0.05 * gradient
+        again = W_tau * 0.5
+        return {"W": ops.pulse.W(ops.pulse.W(state.W, W_tau), again)}
+
+    with uncompiled():
+        twice = replace(analog_sgd, step=step)
+        options = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.5), "steps": 9, "rng": 1}
+        assert differing(*both(twice, linear(tau=1.3, c=0.2), BOWL, **options)) == []
+
+
+def test_a_parameter_called_like_a_settled_number_keeps_its_own():
+    tau, own = positive("tau"), positive("fixed1")
+    cell = Response(up=own - w / tau, down=own + w / tau)(tau=[1.0, 2.0], fixed1=1.5)
+    with uncompiled():
+        options = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.5), "steps": 9, "rng": 1}
+        assert differing(*both(analog_sgd, cell, BOWL, **options)) == []
+
+
+def test_a_device_does_not_follow_an_array_that_is_changed_afterwards():
+    tau = np.array([1.0, 2.0])
+    cell = linear(tau=tau)
+    options = {"hyper": {"learning_rate": 0.05}, "noise": gaussian(0.5), "steps": 9, "rng": 1}
+    with uncompiled():
+        before = both(analog_sgd, cell, BOWL, **options)
+        tau *= 0.5
+        assert differing(*both(analog_sgd, cell, BOWL, **options)) == []
+        assert differing(before[0], both(analog_sgd, cell, BOWL, **options)[0]) == []
+
+
+def test_a_weight_that_was_not_finite_for_one_step_is_noticed_at_any_record_every():
+    def step(state, hyper, gradient, ops):
+        broken = ops.where(ops.k == 50.0, ops.log(-1.0 - 0.0 * state.W), state.W)
+        return {"W": ops.where(ops.k == 51.0, 0.3, broken)}
+
+    with uncompiled():
+        options = {"hyper": {"learning_rate": 0.05}, "steps": 90, "record_every": 90, "rng": 1}
+        runs = both(replace(analog_sgd, step=step), linear(tau=1), BOWL, **options)
+    assert (runs[0].outcomes.broke == 51).all()
+    assert differing(*runs) == []
+
+
+@pytest.mark.parametrize("title", [r"$\xi$ cell", 'x"""\nraise SystemExit\n"""'])
+def test_a_title_cannot_break_a_module(title):
+    cell = Response(up=1 - w, down=1 + w, title=title)()
+    compile(text_of(analog_sgd, cell), "<generated>", "exec")
+    plain_module(text_of(analog_sgd, cell))
 
 
 # -- an algorithm that uses everything ------------------------------------------------------------
@@ -227,144 +284,3 @@ def test_the_lane_loop_holds_packed_doubles_and_calls_nothing(assembly_of, algor
     assert packed > 0.5 * single  # those of the last lanes, fewer than a vector
     assert not re.findall(r"\bcall\w*\b.*", assembly)
     assert not re.findall(r"\bvfn?m(?:add|sub)\w+", assembly)
-
-
-# -- kept across processes, never stale -----------------------------------------------------------
-
-SCRIPT = """
-import json, sys
-from aimctheory import compiled, kernels
-from aimctheory.algorithms.analog_sgd import analog_sgd
-from aimctheory.catalogue import exponential, linear
-from aimctheory.laws import gaussian
-from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulate import simulate
-
-cell = {"linear": linear(tau=1), "exponential": exponential(tau=1, gamma=2)}[sys.argv[1]]
-load, loaded = kernels.load, {}
-kernels.load = lambda text: loaded.setdefault(text, load(text))
-entry, entries = compiled.entry, []
-compiled.entry = lambda *given: entries.append(entry(*given)) or entries[-1]
-
-def final(engine):
-    run = simulate(analog_sgd, cell, quadratic(minimiser=0.3), hyper={"learning_rate": 0.05},
-                   noise=gaussian(0.5), steps=50, replicates=3, rng=1, engine=engine)
-    return run.readout[:, -1, 0].tolist()
-
-def kept():
-    driver = kernels.driver("run").stats
-    hits = entries[0].cache_hits + sum(driver.cache_hits.values())
-    return {"name": sorted(module.__name__ for module in loaded.values()), "hits": hits,
-            "misses": len(entries) + 1 - hits}
-
-print(json.dumps({"kernel": final("kernel"), "reference": final("reference")} | kept()))
-"""
-
-
-def start(root, cache, cell="linear"):
-    """The script of above in a process of its own, with the package found in `root`."""
-    settings = {"AIMCTHEORY_CACHE": str(cache), "PYTHONPATH": str(root)}
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, cell], env=os.environ | settings, cwd=root, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def finish(process):
-    output, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return json.loads(output)
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """A cache that one process has filled, and what it computed."""
-    cache = tmp_path_factory.mktemp("kernels")
-    return cache, finish(start(PACKAGE.parent, cache))
-
-
-def test_a_first_process_compiles_and_the_next_one_does_not(first):
-    cache, before = first
-    assert (before["hits"], before["misses"]) == (0, 2)
-    after = finish(start(PACKAGE.parent, cache))
-    assert (after["hits"], after["misses"]) == (2, 0)
-    assert after["kernel"] == before["kernel"] == before["reference"]
-
-
-EDITS = {
-    "compiled": (
-        "builder.select(*(target.cast(builder, *value) for value in wanted))",
-        "(lambda c, a, b: builder.select(c, b, a))("
-        "*(target.cast(builder, *value) for value in wanted))",
-    ),
-    "noise": ("np.float32(1.3862944)", "np.float32(1.5)"),
-    "lanes": ("np.float32(first).view", "np.float32(-first).view"),
-}
-
-
-def edited(folder, file, old, new):
-    """A copy of the package with one edit."""
-    shutil.copytree(PACKAGE, folder / "aimctheory", ignore=shutil.ignore_patterns("__pycache__"))
-    path = folder / "aimctheory" / f"{file}.py"
-    assert path.read_text().count(old) == 1
-    path.write_text(path.read_text().replace(old, new))
-    return folder
-
-
-@pytest.mark.parametrize(
-    "file", ["noise", *(pytest.param(f, marks=pytest.mark.slow) for f in EDITS if f != "noise")]
-)
-def test_an_edit_gives_fresh_numbers_under_a_new_name(first, tmp_path, file):
-    cache, before = first
-    after = finish(start(edited(tmp_path, file, *EDITS[file]), cache))
-    assert after["name"] != before["name"]
-    assert after["misses"] >= 1
-    assert after["kernel"] != before["kernel"]
-    assert (after["kernel"] == after["reference"]) == (file == "noise")
-
-
-@pytest.mark.slow
-def test_an_edit_of_our_exponential_gives_fresh_numbers_in_both_engines(tmp_path):
-    before = finish(start(PACKAGE.parent, tmp_path, "exponential"))
-    copy = edited(tmp_path, "elementary", "0.1666666666666641", "0.1666")
-    after = finish(start(copy, tmp_path, "exponential"))
-    assert after["name"] != before["name"]
-    assert after["kernel"] == after["reference"] != before["kernel"] == before["reference"]
-
-
-@pytest.mark.slow
-def test_four_processes_may_build_the_same_kernel_at_once(tmp_path):
-    results = [finish(p) for p in [start(PACKAGE.parent, tmp_path) for _ in range(4)]]
-    assert all(r["kernel"] == results[0]["reference"] for r in results)
-    assert len(list(tmp_path.glob("kernel_*.py"))) == 2
-    assert not list(tmp_path.glob("*.part"))
-    assert finish(start(PACKAGE.parent, tmp_path))["hits"] == 2
-
-
-def test_an_unwritable_cache_folder_is_said_with_the_way_out(monkeypatch, tmp_path):
-    file = tmp_path / "file"
-    file.write_text("in the way")
-    monkeypatch.setenv("AIMCTHEORY_CACHE", str(file / "kernels"))
-    with pytest.raises(ValueError, match="cannot be written") as raised:
-        kernels.load("# a module that was never loaded before\n")
-    said = str(raised.value)
-    assert str(file) in said
-    assert "set AIMCTHEORY_CACHE" in said
-    assert "engine='reference'" in said
-
-
-def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
-    monkeypatch.delenv("AIMCTHEORY_CACHE", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert kernels.cache_folder() == tmp_path / "aimctheory"
-    monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path / "mine"))
-    assert kernels.cache_folder() == tmp_path / "mine"
-
-
-def test_a_module_whose_import_was_interrupted_is_imported_anew(monkeypatch, tmp_path):
-    monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path))
-    text = "import os\nif os.environ.pop('STOP', ''):\n    raise KeyboardInterrupt\nvalue = 3\n"
-    monkeypatch.setenv("STOP", "now")
-    with pytest.raises(KeyboardInterrupt):
-        kernels.load(text)
-    assert kernels.load(text).value == 3

@@ -6,7 +6,8 @@ from sympy import Rational, cosh, exp, log, sinh, sqrt, tanh
 
 from aimctheory.notation import positive, real, w
 from aimctheory.symbolic import lift, lower
-from aimctheory.trace import Node, text
+from aimctheory.trace import Node
+from aimctheory.written import text
 
 tau, gamma, c = positive("tau"), positive("gamma"), real("c")
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimctheory import trace
-from aimctheory.trace import Names, Node, evaluate, lines, numpy_ops, record, recording_ops, text
+from aimctheory.trace import Names, Node, evaluate, numpy_ops, record, recording_ops
+from aimctheory.written import lines, text
 
 W, P = Node("state", (), "W"), Node("state", (), "P")
 OPS = recording_ops(("W", "P"), ("read",))

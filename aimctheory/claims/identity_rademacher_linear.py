@@ -9,11 +9,11 @@ import numpy as np
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import soft_bounds
 from aimctheory.claim import Case, Claim, Mutant, equal
+from aimctheory.controls import controlled_mean
 from aimctheory.laws import rademacher
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulate import simulate
-from aimctheory.statistics import controlled_mean
 
 PROBLEMS = ({"h": 1.0, "w_star": 0.5, "tau": 1.0, "center": 0.0, "sigma": 0.5},
             {"h": 0.5, "w_star": -0.3, "tau": 2.0, "center": 0.3, "sigma": 0.25},

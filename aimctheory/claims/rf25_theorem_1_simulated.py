@@ -11,9 +11,9 @@ import numpy as np
 from aimctheory import Source, analog_sgd, gaussian, linear, quadratic
 from aimctheory.claim import Case, Claim, Mutant, equal
 from aimctheory.claims.rf25_theorem_1 import G, minimiser
+from aimctheory.controls import controlled_mean
 from aimctheory.exact import first_order
 from aimctheory.simulate import simulate
-from aimctheory.statistics import controlled_mean
 
 AVERAGES = {
     "gradient": lambda state, hyper, gradient, ops: gradient,

@@ -1,0 +1,163 @@
+"""Generated modules are kept across processes, and never stale."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from aimctheory import kernels
+
+PACKAGE = Path(kernels.__file__).parent
+
+SCRIPT = """
+import json, sys
+from aimctheory import compiled, kernels
+from aimctheory.algorithms.analog_sgd import analog_sgd
+from aimctheory.catalogue import exponential, linear
+from aimctheory.laws import gaussian
+from aimctheory.objectives.quadratic import quadratic
+from aimctheory.simulate import simulate
+
+cell = {"linear": linear(tau=1), "exponential": exponential(tau=1, gamma=2)}[sys.argv[1]]
+load, loaded = kernels.load, {}
+kernels.load = lambda text: loaded.setdefault(text, load(text))
+entry, entries = compiled.entry, []
+compiled.entry = lambda *given: entries.append(entry(*given)) or entries[-1]
+
+def final(engine):
+    run = simulate(analog_sgd, cell, quadratic(minimiser=0.3), hyper={"learning_rate": 0.05},
+                   noise=gaussian(0.5), steps=50, replicates=3, rng=1, engine=engine)
+    return run.readout[:, -1, 0].tolist()
+
+def kept():
+    driver = kernels.driver("run").stats
+    hits = entries[0].cache_hits + sum(driver.cache_hits.values())
+    return {"name": sorted(module.__name__ for module in loaded.values()), "hits": hits,
+            "misses": len(entries) + 1 - hits}
+
+print(json.dumps({"kernel": final("kernel"), "reference": final("reference")} | kept()))
+"""
+
+
+def start(root, cache, cell="linear"):
+    """The script of above in a process of its own, with the package found in `root`."""
+    settings = {"AIMCTHEORY_CACHE": str(cache), "PYTHONPATH": str(root)}
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, cell], env=os.environ | settings, cwd=root, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return json.loads(output)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A cache that one process has filled, and what it computed."""
+    cache = tmp_path_factory.mktemp("kernels")
+    return cache, finish(start(PACKAGE.parent, cache))
+
+
+def test_a_first_process_compiles_and_the_next_one_does_not(first):
+    cache, before = first
+    assert (before["hits"], before["misses"]) == (0, 2)
+    after = finish(start(PACKAGE.parent, cache))
+    assert (after["hits"], after["misses"]) == (2, 0)
+    assert after["kernel"] == before["kernel"] == before["reference"]
+
+
+EDITS = {
+    "compiled": (
+        "builder.select(*(target.cast(builder, *value) for value in wanted))",
+        "(lambda c, a, b: builder.select(c, b, a))("
+        "*(target.cast(builder, *value) for value in wanted))",
+    ),
+    "noise": ("np.float32(1.3862944)", "np.float32(1.5)"),
+    "lanes": ("np.float32(first).view", "np.float32(-first).view"),
+}
+
+
+def edited(folder, file, old, new):
+    """A copy of the package with one edit."""
+    shutil.copytree(PACKAGE, folder / "aimctheory", ignore=shutil.ignore_patterns("__pycache__"))
+    path = folder / "aimctheory" / f"{file}.py"
+    assert path.read_text().count(old) == 1
+    path.write_text(path.read_text().replace(old, new))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "file", ["noise", *(pytest.param(f, marks=pytest.mark.slow) for f in EDITS if f != "noise")]
+)
+def test_an_edit_gives_fresh_numbers_under_a_new_name(first, tmp_path, file):
+    cache, before = first
+    after = finish(start(edited(tmp_path, file, *EDITS[file]), cache))
+    assert after["name"] != before["name"]
+    assert after["misses"] >= 1
+    assert after["kernel"] != before["kernel"]
+    assert (after["kernel"] == after["reference"]) == (file == "noise")
+
+
+@pytest.mark.slow
+def test_an_edit_of_our_exponential_gives_fresh_numbers_in_both_engines(tmp_path):
+    before = finish(start(PACKAGE.parent, tmp_path, "exponential"))
+    copy = edited(tmp_path, "elementary", "0.1666666666666641", "0.1666")
+    after = finish(start(copy, tmp_path, "exponential"))
+    assert after["name"] != before["name"]
+    assert after["kernel"] == after["reference"] != before["kernel"] == before["reference"]
+
+
+@pytest.mark.slow
+def test_four_processes_may_build_the_same_kernel_at_once(tmp_path):
+    results = [finish(p) for p in [start(PACKAGE.parent, tmp_path) for _ in range(4)]]
+    assert all(r["kernel"] == results[0]["reference"] for r in results)
+    assert len(list(tmp_path.glob("kernel_*.py"))) == 2
+    assert not list(tmp_path.glob("*.part"))
+    assert finish(start(PACKAGE.parent, tmp_path))["hits"] == 2
+
+
+def test_an_unwritable_cache_folder_is_said_with_the_way_out(monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    monkeypatch.setenv("AIMCTHEORY_CACHE", str(file / "kernels"))
+    with pytest.raises(ValueError, match="cannot be written") as raised:
+        kernels.load("# a module that was never loaded before\n")
+    said = str(raised.value)
+    assert str(file) in said
+    assert "set AIMCTHEORY_CACHE" in said
+    assert "engine='reference'" in said
+
+
+def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("AIMCTHEORY_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kernels.cache_folder() == tmp_path / "aimctheory"
+    monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path / "mine"))
+    assert kernels.cache_folder() == tmp_path / "mine"
+
+
+def test_a_module_whose_import_was_interrupted_is_imported_anew(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path))
+    text = "import os\nif os.environ.pop('STOP', ''):\n    raise KeyboardInterrupt\nvalue = 3\n"
+    monkeypatch.setenv("STOP", "now")
+    with pytest.raises(KeyboardInterrupt):
+        kernels.load(text)
+    assert kernels.load(text).value == 3
+
+
+def test_threads_may_ask_for_the_same_module_at_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path))
+    text = "total = sum(range(300_000))\n"
+    with ThreadPoolExecutor(8) as pool:
+        modules = list(pool.map(kernels.load, [text] * 8))
+    assert all(module.total == sum(range(300_000)) for module in modules)
