@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimctheory import kernels
+from aimctheory.kernel_text import module_text
 from aimctheory.lanes import LANES, Cells, Draws
 from aimctheory.noise import key_words, lane_words, stream_hash
 from aimctheory.plan import SLOPE, Plan
@@ -50,7 +51,7 @@ class Kernel:
         self.problem, self.key = plan.problem, key
         problem = plan.problem
         self.plan = plan
-        self.text = kernels.module_text(plan)
+        self.text = module_text(plan)
         self.used = problem.replicates * problem.coordinates
         self.blocks = -(-self.used // LANES)
         self.lanes, self.draws = self._lay_cells(), self._lay_draws()
@@ -63,7 +64,8 @@ class Kernel:
         self._points = self.lanes.cells if shared else np.empty((self.blocks, 1, LANES))
         self._batches = np.empty((4, problem.replicates, problem.objective.batch), dtype=np.intp)
         self._batch_group = -1
-        self._pool = ThreadPoolExecutor(min(threads(), self.blocks))
+        self._workers = min(threads(), self.blocks)
+        self._pool = ThreadPoolExecutor(self._workers)
 
     # ---- layout: (blocks, rows, LANES) -----------------------------------------------------------
 
@@ -174,7 +176,7 @@ class Kernel:
 
     def _share(self, work: Callable[[int, int], None], block_steps: int) -> None:
         """Call `work` on all blocks, by several threads where that is worth asking them."""
-        workers = self._pool._max_workers if block_steps > _WORTH_A_THREAD else 1
+        workers = self._workers if block_steps > _WORTH_A_THREAD else 1
         edges = [self.blocks * i // workers for i in range(workers + 1)]
         if workers == 1:
             work(0, self.blocks)

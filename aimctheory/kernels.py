@@ -19,7 +19,6 @@ from types import ModuleType
 from typing import Any
 
 from aimctheory.kernel_text import ENTRIES, driver_text
-from aimctheory.kernel_text import module_text as module_text
 
 
 def cache_folder() -> Path:

@@ -40,7 +40,7 @@ def _numbers(what: str, values: Mapping[str, Any]) -> Names:
 
 
 class Reference:
-    """The engine's moving parts: states (R, D) that `advance` takes forward one segment."""
+    """The engine's moving parts: states (R, D) that `advance` takes forward by a window."""
 
     def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
         self.problem, self.key = plan.problem, key

@@ -133,7 +133,7 @@ def kernel(records: Sequence[Any]) -> str:
     """
     from aimctheory.algorithms.analog_sgd import analog_sgd
     from aimctheory.catalogue import linear
-    from aimctheory.kernels import module_text
+    from aimctheory.kernel_text import module_text
     from aimctheory.laws import gaussian
     from aimctheory.objectives.quadratic import quadratic
     from aimctheory.plan import plan

@@ -46,7 +46,7 @@ def text_of(algorithm, device, objective=BOWL, law=LAWS["gaussian"], averages=No
         algorithm, device, objective, hyper=hyper_of(algorithm), noise=noise, start=None,
         replicates=3, averages=averages,
     )  # fmt: skip
-    return kernels.module_text(plan(problem))
+    return kernel_text.module_text(plan(problem))
 
 
 def function_lines(text, name):

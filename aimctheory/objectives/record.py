@@ -33,7 +33,8 @@ class Objective:
 
     `gradient` is ``(w, parameters, ops) -> value`` for one coordinate, traced, if `elementwise`
     (its `numbers` broadcast to (replicates, D)); else ``(weights (R, D), rows (R, B) | None) ->
-    (R, D)``, where `rows` are each replicate's mini-batch and None asks for the full gradient.
+    (R, D)``, where `rows` are each replicate's mini-batch and None asks for the full gradient;
+    weights and rows are lent for the call, and hold other numbers after it.
     `value` maps weights (R, D) to (R,); `hessian` weights (D,) to (D, D).
     `sampling_noise` maps weights (D,) to E|g − ∇f| and the standard deviation of g, both (D,).
     `accuracy` maps weights (…, D) to the share of held-out samples classified rightly, (…).
