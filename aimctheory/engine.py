@@ -176,11 +176,12 @@ class Kernel:
 
     def _share(self, work: Callable[[int, int], None], block_steps: int) -> None:
         """Call `work` on all blocks, by several threads where that is worth asking them."""
-        workers = self._workers if block_steps > _WORTH_A_THREAD else 1
-        edges = [self.blocks * i // workers for i in range(workers + 1)]
-        if workers == 1:
+        if self._workers == 1 or block_steps <= _WORTH_A_THREAD:
             work(0, self.blocks)
             return
+        # Long calls in more pieces than threads: processors are rarely equally free.
+        pieces = self._workers * (1 if block_steps <= 64 * _WORTH_A_THREAD else 8)
+        edges = np.unique(np.linspace(0, self.blocks, pieces + 1).astype(int)).tolist()
         for job in [self._pool.submit(work, a, b) for a, b in pairwise(edges)]:
             job.result()
 

@@ -179,7 +179,7 @@ def test_the_number_of_threads_changes_no_bit(linear_run, monkeypatch, shared_ou
     run, first = linear_run
     monkeypatch.setenv("AIMCTHEORY_THREADS", str(threads))
     assert differing(run(), first) == []
-    assert len(set(shared_out)) == (0 if threads == 1 else min(threads, -(-1500 // LANES)))
+    assert (len(set(shared_out)) >= min(threads, -(-1500 // LANES))) == (threads > 1)
 
 
 @pytest.mark.parametrize("window", [1, 7, 254, 10**6])
@@ -321,4 +321,4 @@ def test_threads_and_records_change_no_bit_of_a_coupled_run(monkeypatch, shared_
     )
     assert (again.readout == first.readout[:, again.steps]).all()
     assert (again.averages["size"].mean == first.averages["size"].mean).all()
-    assert len(set(shared_out)) == (0 if threads == 1 else 2)
+    assert (len(set(shared_out)) >= 2) == (threads > 1)
