@@ -154,7 +154,7 @@ def two_threads(rounds: int) -> Measurement:
         )
         for n in (2, 1)
     }
-    contenders = [Contender(name, run, 1500) for name, run in runs.items()]
+    contenders = [Contender(name, run, 4000) for name, run in runs.items()]
     return compete(contenders, rounds, 40_000, 1)
 
 
