@@ -51,7 +51,7 @@ from numpy import empty, uint32
 
 from aimctheory.compiled import driver
 from aimctheory.lanes import (
-    LANES, astray, call, escaped, fill, hand_over, keep, note, place, watch_from,
+    LANES, astray, call, escaped, hand_over, keep, note, place, refill, watch_from,
 )
 from aimctheory.noise import one_of, philox
 """

@@ -25,6 +25,33 @@ SEGMENT = 256
 Rows = NDArray[Any]
 
 
+class Cells(NamedTuple):
+    """The lanes of a run, block by block, and which row of a block holds what."""
+
+    cells: Rows
+    start: Rows
+    number: Rows
+    scalar: Rows
+    bounds: Rows  # (1, …) where all blocks have the same
+    left: Rows
+    broke: Rows
+    size: int
+    states: int
+    arrays: int
+    low: int
+
+
+class Draws(NamedTuple):
+    """The raw draws of four steps of every block, and what they are made of."""
+
+    raw: Rows
+    group: Rows
+    normal: Rows
+    streams: Rows
+    lane: Rows
+    key: Rows
+
+
 def wide_vectors() -> None:
     """Lets the compiler use the processor's widest vectors in the function that calls this."""
 
@@ -54,6 +81,15 @@ def fill(
             for i in range(4):
                 for j in range(n):
                     raw[b, 4 * s + i, j] = words[i, j]
+
+
+def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
+    """Draw what step k of block b needs, unless it lies there."""
+    if k // 4 != draws.group[b]:
+        draws.group[b] = k // 4
+        fill(
+            draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane, draws.key, b, n
+        )  # fmt: skip
 
 
 def watch_from(cells: Rows, start: Rows, arrays: int, low: int, b: int, n: int) -> None:
@@ -139,7 +175,7 @@ def place(slope: Rows, b: int, n: int, number: Rows, row: int) -> None:
         number[b, row, j] = slope[of + j]
 
 
-KERNEL_FUNCTIONS = (fill, watch_from, escaped, astray, note, keep, hand_over, place)
+KERNEL_FUNCTIONS = (fill, refill, watch_from, escaped, astray, note, keep, hand_over, place)
 """What Numba has to know."""
 
 
@@ -149,33 +185,6 @@ def call(
 ) -> None:  # fmt: skip
     """Apply an entry of a kernel to block b; compiled, `function` is its address."""
     function(cells[b].ravel(), number[b].ravel(), raw[b].ravel(), scalar, n, k, first, last)
-
-
-class Cells(NamedTuple):
-    """The lanes of a run, block by block, and which row of a block holds what."""
-
-    cells: Rows
-    start: Rows
-    number: Rows
-    scalar: Rows
-    bounds: Rows  # (1, …) where all blocks have the same
-    left: Rows
-    broke: Rows
-    size: int
-    states: int
-    arrays: int
-    low: int
-
-
-class Draws(NamedTuple):
-    """The raw draws of four steps of every block, and what they are made of."""
-
-    raw: Rows
-    group: Rows
-    normal: Rows
-    streams: Rows
-    lane: Rows
-    key: Rows
 
 
 def run(
@@ -197,12 +206,7 @@ def run(
             k, end = (ends[s - 1] if s > 0 else begin), ends[s]
             watch_from(cells, lanes.start, arrays, low, b, n)
             while k < end:
-                if k // 4 != draws.group[b]:
-                    draws.group[b] = k // 4
-                    fill(
-                        draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane,
-                        draws.key, b, n,
-                    )  # fmt: skip
+                refill(draws, words, k, b, n)
                 phase = k % 4
                 stop = min(4, phase + end - k)
                 call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, stop)
@@ -225,11 +229,7 @@ def replay(steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int)
     words = empty((4, LANES), uint32)
     n = min(LANES, lanes.size - b * LANES)
     for k in range(begin, end):
-        if k == begin or k % 4 == 0:
-            fill(
-                draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane, draws.key,
-                b, n,
-            )  # fmt: skip
+        refill(draws, words, k, b, n)
         phase = k % 4
         call(
             steps, lanes.start, lanes.number, draws.raw, lanes.scalar, b, n, k - phase, phase,
@@ -263,12 +263,7 @@ def single(
     for b in range(first, last):
         n = min(LANES, slope.size - b * LANES)
         place(slope, b, n, number, row)
-        if k // 4 != draws.group[b]:
-            draws.group[b] = k // 4
-            fill(
-                draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane, draws.key,
-                b, n,
-            )  # fmt: skip
+        refill(draws, words, k, b, n)
         call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, phase + 1)
         if astray(cells, bounds, states, arrays, b, n):
             note(cells, bounds, lanes.left, lanes.broke, states, arrays, k + 1, b, n)
