@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aimctheory import kernels
+from aimctheory import kernel_text, kernels
 
 PACKAGE = Path(kernels.__file__).parent
 
@@ -161,3 +161,13 @@ def test_threads_may_ask_for_the_same_module_at_once(monkeypatch, tmp_path):
     with ThreadPoolExecutor(8) as pool:
         modules = list(pool.map(kernels.load, [text] * 8))
     assert all(module.total == sum(range(300_000)) for module in modules)
+
+
+def test_digests_are_those_of_the_files_as_they_were_imported(monkeypatch):
+    def edited(*_):
+        raise AssertionError("a file is read again, and may have been edited since")
+
+    monkeypatch.setattr(kernel_text, "_digest", edited)
+    monkeypatch.setattr(kernel_text.inspect, "getsource", edited)
+    assert kernel_text.DIGESTS["noise"] in kernel_text.driver_text()
+    assert "def run(" in kernel_text.driver_text()
