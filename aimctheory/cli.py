@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 from aimctheory import __version__, console, discover
-from aimctheory.jobs import Done, Job, processors, run_all
+from aimctheory.engine import processors
+from aimctheory.jobs import Done, Job, run_all
 
 EXAMPLES = """
 \b

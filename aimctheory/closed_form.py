@@ -50,7 +50,7 @@ def real_zeros(formula: sympy.Expr) -> Iterator[sympy.Expr]:
 def _solutions(formula: sympy.Expr) -> list[sympy.Expr]:
     try:
         return [root for root in sympy.solve(formula, w) if root.is_real is not False]
-    except NotImplementedError:
+    except NotImplementedError:  # how SymPy says that it knows no method for such an equation
         return []
 
 

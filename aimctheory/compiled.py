@@ -7,7 +7,6 @@ permission for the compiler.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from inspect import isfunction
 from types import ModuleType
 from typing import Any
@@ -19,6 +18,7 @@ from numba.extending import lower_builtin, register_jitable, type_callable
 from numba.np.arrayobj import make_array
 
 from aimctheory import elementary, lanes, noise
+from aimctheory.kernel_text import ENTRIES
 
 
 @type_callable(elementary.where)
@@ -80,19 +80,16 @@ driver = njit(cache=True, nogil=True, no_cfunc_wrapper=True, error_model="numpy"
 """Decorates what Python calls: the run over blocks."""
 
 
-def entry(function: Callable[..., None]) -> Any:
-    """An entry of a module, `steps` or `query_points`, compiled to be called by its address.
+def entry(module: ModuleType, name: str) -> Any:
+    """An entry of a generated module, compiled to be called by its address, the rest inlined.
 
-    Its third array is the words of raw draws, or room for points.
+    The third array of `steps` is the words of raw draws, that of `query_points` room for points.
     """
+    for other, value in list(vars(module).items()):
+        own = isfunction(value) and value.__module__ == module.__name__
+        if own and other not in ENTRIES:
+            setattr(module, other, inlined(value))
     doubles, words = types.CPointer(types.float64), types.CPointer(types.uint32)
-    third = words if function.__name__ == "steps" else doubles
+    third = words if name == "steps" else doubles
     signature = types.void(doubles, doubles, third, doubles, *[types.int64] * 4)
-    return cfunc(signature, cache=True, error_model="numpy")(function)
-
-
-def prepare(module: ModuleType, entries: tuple[str, ...]) -> None:
-    """Let the entries of a generated module inline its other functions."""
-    for name, value in list(vars(module).items()):
-        if isfunction(value) and value.__module__ == module.__name__ and name not in entries:
-            setattr(module, name, inlined(value))
+    return cfunc(signature, cache=True, error_model="numpy")(getattr(module, name))

@@ -18,27 +18,29 @@ from numpy.typing import ArrayLike, NDArray
 from aimctheory import kernels
 from aimctheory.kernel_text import module_text
 from aimctheory.lanes import LANES, Cells, Draws
-from aimctheory.noise import key_words, lane_words, stream_hash
+from aimctheory.noise import SAMPLE, key_words, lane_words, stream_hash
 from aimctheory.plan import SLOPE, Plan
 from aimctheory.problem import array_slope
 
 Array = NDArray[np.float64]
 Steps = NDArray[np.int64]
 
-_SAMPLE = stream_hash("sample")
 _WORTH_A_THREAD = 1000  # steps of a block: some hundred microseconds
 _PAD = 16  # a block's last lanes are filled up to a whole vector of any width
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def threads() -> int:
-    """How many threads share the blocks: $AIMCTHEORY_THREADS, else the processors we may use."""
+    """How many threads share the blocks: $AIMCTHEORY_THREADS, else one for each processor."""
     chosen = os.environ.get("AIMCTHEORY_THREADS")
     if chosen is None:
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        return processors()
     if not (chosen.isascii() and chosen.isdigit()) or int(chosen) < 1:
         raise ValueError(f"AIMCTHEORY_THREADS = {chosen!r} is not a positive integer")
     return int(chosen)
@@ -209,7 +211,7 @@ class Kernel:
         if k // 4 != self._batch_group:
             self._batch_group = k // 4
             kernels.driver("sample")(
-                self._batches, k // 4, _SAMPLE, self.draws.key, objective.samples
+                self._batches, k // 4, stream_hash(SAMPLE), self.draws.key, objective.samples
             )
         rows: NDArray[np.intp] = self._batches[k % 4]
         return rows

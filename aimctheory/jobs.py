@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from aimctheory import discover
+from aimctheory.engine import processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,6 @@ def _result(item: discover.Item, scale: Any, folder: Path) -> dict[str, Any]:
     from aimctheory.figures import reproduce
 
     return reproduce(item.record, scale, folder)
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_all(

@@ -151,13 +151,15 @@ def _title(made: Plan) -> str:
     return "\n".join([title, *fixed]).replace("\\", "/").replace('"', "'")
 
 
-def _digest(name: str) -> str:
+def digest(name: str) -> str:
+    """The digest of a file of the package, as it stands on the disk."""
     path = Path(__file__).with_name(f"{name}.py")
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
-# Read when this is imported, as the files themselves are: a later edit is not what will run.
-DIGESTS = {name: _digest(name) for name in CALLED}
+# Read when this is imported, as the files are (`compiled` when the first kernel is loaded, which
+# looks again): a later edit is not what will run.
+DIGESTS = {name: digest(name) for name in CALLED}
 _RUN = {name: inspect.getsource(getattr(lanes, name)) for name in DRIVERS}
 
 
@@ -282,12 +284,12 @@ def _assigned(pairs: Iterable[tuple[str, str]], spaces: int) -> str:
     return _indented((f"{targets} = {values}" for targets, values in sides), spaces)
 
 
-def _scalars(made: Plan, used: list[str], spaces: int = 4) -> str:
-    return _assigned(((n, f"scalar[{i}]") for i, n in enumerate(made.scalars) if n in used), spaces)
+def _scalars(made: Plan, used: list[str]) -> str:
+    return _assigned(((n, f"scalar[{i}]") for i, n in enumerate(made.scalars) if n in used), 4)
 
 
-def _row(buffer: str, row: int | str, tail: str = "j") -> str:
-    return f"{buffer}[{tail}]" if row == 0 else f"{buffer}[{row} * LANES + {tail}]"
+def _row(buffer: str, row: int) -> str:
+    return f"{buffer}[j]" if row == 0 else f"{buffer}[{row} * LANES + j]"
 
 
 def _load(made: Plan, used: list[str]) -> str:

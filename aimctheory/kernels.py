@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from aimctheory.kernel_text import ENTRIES, driver_text
+from aimctheory.kernel_text import DIGESTS, digest, driver_text
 
 
 def cache_folder() -> Path:
@@ -84,21 +84,20 @@ def entry(text: str, name: str) -> Any:
 
 @functools.cache  # and so kept: the code must outlive its address
 def _compiled_entry(text: str, name: str) -> Any:
-    from aimctheory import compiled
-
-    return compiled.entry(getattr(_prepared(text), name))
+    return _compiler().entry(load(text), name)
 
 
 @functools.cache
-def _prepared(text: str) -> ModuleType:
+def _compiler() -> ModuleType:
     from aimctheory import compiled
 
-    module = load(text)
-    compiled.prepare(module, ENTRIES)
-    return module
+    if digest("compiled") != DIGESTS["compiled"]:
+        raise ValueError("aimctheory/compiled.py was edited after Python started; start it anew")
+    return compiled
 
 
 @functools.cache
 def driver(name: str) -> Any:
     """A function of `lanes` that runs kernels, compiled.  Raises as `load` does."""
+    _compiler()
     return getattr(load(driver_text()), name)

@@ -185,6 +185,10 @@ KERNEL_FUNCTIONS = (
 """What Numba has to know, callees first."""
 
 
+SAMPLE = "sample"
+"""The stream that mini-batches are drawn from."""
+
+
 def stream_hash(stream: str) -> np.uint32:
     """The counter word of a named stream: the CRC-32 of its UTF-8 text.
 
@@ -267,10 +271,10 @@ def sample_rows(
 ) -> NDArray[np.intp]:
     """Mini-batch rows of one step, drawn with replacement from range(samples), shape (R, batch).
 
-    The word is that of stream "sample" with the position in the batch as coordinate (`one_of`).
+    The word is that of stream `SAMPLE` with the position in the batch as coordinate (`one_of`).
 
     >>> sample_rows(key_from(1), 0, range(2), batch=3, samples=10).shape
     (2, 3)
     """
-    word = _words(key, "sample", replicates, range(batch), step)[step % 4]
+    word = _words(key, SAMPLE, replicates, range(batch), step)[step % 4]
     return np.asarray(one_of(word, samples), dtype=np.intp)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.laws import Law
+from aimctheory.noise import SAMPLE
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 from aimctheory.trace import Names, Ops
@@ -151,6 +152,7 @@ _TAKEN = {
     "state", "hyper", "objective", "raw", "average", "sum", "product", "low", "high", "noise",
     "pulse", "response", "sound",
 }  # fmt: skip
+_STREAMS = {"gradient", SAMPLE}  # a stream of an algorithm by this name would repeat their numbers
 
 
 def _check_names(algorithm: Algorithm, averages: Mapping[str, Average] | None) -> None:
@@ -165,9 +167,13 @@ def _check_names(algorithm: Algorithm, averages: Mapping[str, Average] | None) -
                 f"averages: {name!r} is {average!r}; give a function of (state, hyper, gradient, "
                 "ops)"
             )
-    for what, names in (("state", algorithm.states), ("noise stream", algorithm.noises)):
+    named = (
+        ("state", algorithm.states, _TAKEN),
+        ("noise stream", algorithm.noises, _TAKEN | _STREAMS),
+    )
+    for what, names, taken in named:
         for name in names:
-            if not _is_name(name) or name in _TAKEN:
+            if not _is_name(name) or name in taken:
                 raise ValueError(
                     f"{algorithm.id}: a {what} cannot be called {name!r}; use another Python name"
                 )

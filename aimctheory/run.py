@@ -158,9 +158,7 @@ class Run:
         """
         self._check_averages(a, b)
         (x, lengths), (y, _) = self._series(a, after), self._series(b, after)
-        alive = (np.isfinite(x) & np.isfinite(y)).all(axis=(1, 2))
-        if not alive.any():
-            return _estimate(x + y, lengths, f"{a} {b}")  # says so
+        alive = _alive(f"{a} {b}", x, y)
         center = [np.average(z[alive], axis=1, weights=lengths).mean(axis=0) for z in (x, y)]
         batches = self.averages[a]
         within = batches.variance if a == b else batches.covariance[b]
@@ -225,19 +223,22 @@ def _itself(run: Run) -> Run:
     return run
 
 
+def _alive(name: str, *series: Array) -> NDArray[np.intp]:
+    """The replicates whose series (R, n, D) are finite; ValueError where there is none."""
+    finite = np.all([np.isfinite(each).all(axis=(1, 2)) for each in series], axis=0)
+    if not finite.any():
+        raise ValueError(
+            f"all {len(finite)} replicates became non-finite, so {name!r} has no mean; take "
+            "smaller rates"
+        )
+    return np.flatnonzero(finite)
+
+
 def _estimate(
     series: Array, lengths: NDArray[np.int64], name: str, controls: Array | None = None
 ) -> Estimate:
     """The mean of a series (R, n, D): over replicates, or along the only one that is finite."""
-    finite = np.isfinite(series).all(axis=(1, 2))
-    for each in () if controls is None else controls:
-        finite &= np.isfinite(each).all(axis=(1, 2))
-    alive = np.flatnonzero(finite)
-    if not alive.size:
-        raise ValueError(
-            f"all {len(series)} replicates became non-finite, so {name!r} has no mean; take "
-            "smaller rates"
-        )
+    alive = _alive(name, series, *(() if controls is None else controls))
     shares = lengths / lengths.mean()
 
     def samples(values: Array) -> Array:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from aimctheory import __version__
-from aimctheory.jobs import processors
+from aimctheory.engine import processors
 
 
 def machine() -> dict[str, str]:

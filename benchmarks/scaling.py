@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aimctheory as at
-from aimctheory.jobs import processors
+from aimctheory.engine import processors
 from aimctheory.lanes import LANES
 from benchmarks import baselines as plain
 from benchmarks import processes

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from aimctheory import algorithms, catalogue, kernels, lanes
@@ -109,14 +110,10 @@ def plain_module(text: str) -> types.ModuleType:
 @contextmanager
 def uncompiled(read: Callable[[str], types.ModuleType] = plain_module) -> Iterator[None]:
     """Kernels, and the run over their blocks, are the plain Python they are printed as."""
-    before = kernels.entry, kernels.driver
-    kernels.entry = lambda text, name: getattr(read(text), name)  # type: ignore[assignment]
-    kernels.driver = lambda name: getattr(lanes, name)  # type: ignore[assignment]
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        kernels.entry, kernels.driver = before
+    with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+        patch.setattr(kernels, "entry", lambda text, name: getattr(read(text), name))
+        patch.setattr(kernels, "driver", lambda name: getattr(lanes, name))
+        yield
 
 
 def both(algorithm: Algorithm, device: Any, objective: Any, **options: Any) -> tuple[Run, Run]:

@@ -218,3 +218,14 @@ def test_means_over_a_thousand_million_updates_are_right_to_one_in_a_hundred_tho
     mean = found.mean("W", round(20 / rate), control={"noise": 0.0})
     assert mean.half_width < 3e-5
     assert abs(mean.value - expected.mean) < min(mean.half_width, 1e-5)
+
+
+@pytest.mark.parametrize("c", [0.0, 0.3, -0.3])
+def test_the_third_order_that_a_claim_allows_is_a_little_more_than_there_is(c):
+    cell, law, rate = linear(tau=1, c=c), gaussian(0.5), 0.02
+    for distance in (0.125, 0.25, 0.5):
+        bowl = quadratic(1.0, cell.symmetric_point() + distance)
+        mean = exact.stationary_law(cell, bowl, law, rate).mean
+        mean -= float(np.ravel(exact.first_order(cell, bowl, law, rate).shift)[0])
+        left = abs(mean - exact.penalised_minimiser(cell, bowl, law)) / distance**3
+        assert 0.03 < left < 0.05  # rf25-theorem-1-simulated allows 0.06

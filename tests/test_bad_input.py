@@ -225,6 +225,8 @@ def test_sums_of_conditions_are_refused_alike(engine, count):
 NAMES = {
     "a stream that is no Python name": (
         lambda: run(replace(digital_sgd, noises=("read-out",)), {}), "cannot be called 'read-out'"),
+    "a stream that mini-batches are drawn from": (
+        lambda: run(replace(digital_sgd, noises=("sample",)), {}), "cannot be called 'sample'"),
     "an array named like a part of a kernel": (
         lambda: run(replace(analog_sgd, arrays={"raw": 0.0}, buffers={}), linear(tau=1)),
         "cannot be called 'raw'"),

@@ -167,7 +167,7 @@ def test_digests_are_those_of_the_files_as_they_were_imported(monkeypatch):
     def edited(*_):
         raise AssertionError("a file is read again, and may have been edited since")
 
-    monkeypatch.setattr(kernel_text, "_digest", edited)
+    monkeypatch.setattr(kernel_text, "digest", edited)
     monkeypatch.setattr(kernel_text.inspect, "getsource", edited)
     assert kernel_text.DIGESTS["noise"] in kernel_text.driver_text()
     assert "def run(" in kernel_text.driver_text()

@@ -264,7 +264,7 @@ def assembly_of(monkeypatch, tmp_path):
 
     def compile_anew(algorithm, device):
         text = f"# {tmp_path}\n{text_of(algorithm, device, averages=AVERAGES)}"
-        library = compiled.entry(kernels._prepared(text).steps)._library
+        library = compiled.entry(kernels.load(text), "steps")._library
         functions = re.split(r"\n\t\.type\t", library.get_asm_str())
         (loop,) = [f for f in functions if f.startswith("_ZN") and "NumbaEnv" not in f[:20]]
         return loop

@@ -83,7 +83,7 @@ def test_a_name_that_is_assigned_twice_stays_with_the_last_value():
 
 def test_names_of_values_that_do_not_reach_the_result_are_left_out():
     def step(w):
-        unused = w * 7.0  # noqa: F841
+        _unused = w * 7.0
         return w + 1.0
 
     assert written(step, W)[0] == ["value = state_W + 1.0"]

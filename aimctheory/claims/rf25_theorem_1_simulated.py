@@ -46,8 +46,8 @@ def observe(cell, replicates, sigma=0.5, alpha=0.02, h=1.0, steps=20_000):
 claim = Claim(
     "rf25-theorem-1-simulated", "The implicit penalty, measured",
     r"Ours: $E_\pi W=\arg\min_W[f(W)+\langle\Sigma,R_c(W)\rangle]$, but for first order in "
-    r"$\alpha$ and third in $R$.", Source("RF25", "Theorem 1, p. 6 (7)"), expected="holds",
-    level="statistical",
+    r"$\alpha$ and third in $R$, here within $0.06\,|w^*-w^\diamond|^3$.",
+    Source("RF25", "Theorem 1, p. 6 (7)"), expected="holds", level="statistical",
     instances=instances, observe=observe, computed=lambda c: (c.mean - c.first, c.half),
     relation=equal(within=lambda c: 0.06 * abs(c.w_star - c.center) ** 3),
     hypotheses={"f'' > 0": lambda c: c.h > 0}, stated=lambda c: minimiser(c, c.Sigma),
