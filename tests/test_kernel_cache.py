@@ -171,3 +171,12 @@ def test_digests_are_those_of_the_files_as_they_were_imported(monkeypatch):
     monkeypatch.setattr(kernel_text.inspect, "getsource", edited)
     assert kernel_text.DIGESTS["noise"] in kernel_text.driver_text()
     assert "def run(" in kernel_text.driver_text()
+
+
+def test_an_edit_of_what_compiles_kernels_is_refused_while_python_runs(monkeypatch):
+    monkeypatch.setattr(kernels, "digest", lambda name: "edited")
+    kernels._compiler.cache_clear()
+    with pytest.raises(ValueError, match=r"compiled\.py was edited after Python started"):
+        kernels.driver.__wrapped__("run")
+    monkeypatch.undo()
+    assert kernels._compiler().entry
