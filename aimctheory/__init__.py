@@ -13,9 +13,7 @@ the package costs little more than importing NumPy.
 from __future__ import annotations
 
 import importlib
-import sys
 from difflib import get_close_matches
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,8 +41,8 @@ if TYPE_CHECKING:
     from aimctheory.notation import w as w
     from aimctheory.objectives.quadratic import quadratic as quadratic
     from aimctheory.response import Response as Response
-    from aimctheory.run import Interrupted as Interrupted
-    from aimctheory.simulate import simulate as simulate
+    from aimctheory.simulator.run import Interrupted as Interrupted
+    from aimctheory.simulator.simulate import simulate as simulate
 
 __version__ = "0.1.0"
 
@@ -60,8 +58,8 @@ _HOMES = {
     "aimctheory.notation": ("Source", "positive", "real", "w"),
     "aimctheory.objectives.quadratic": ("quadratic",),
     "aimctheory.response": ("Response",),
-    "aimctheory.run": ("Interrupted",),
-    "aimctheory.simulate": ("simulate",),
+    "aimctheory.simulator.run": ("Interrupted",),
+    "aimctheory.simulator.simulate": ("simulate",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -83,15 +81,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Package(ModuleType):
-    """The package, in which importing the module `simulate` does not hide the function."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _HOME.get(name) == value.__name__:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -1,6 +1,6 @@
 """``python -m aimctheory`` is the command line."""
 
-from aimctheory.cli import main
+from aimctheory.command.cli import main
 
 if __name__ == "__main__":
     main()

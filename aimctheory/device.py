@@ -1,8 +1,8 @@
 """A response with numbers: the functions that simulation and deterministic theory evaluate.
 
-A `Device` owns no formula.  Its numeric form is the lowered tree of `symbolic.lower`, the same for
-the reference engine, the kernels and the theory; its certified facts (symmetric points, the
-conditions of RF25's Definition 1) come from ball arithmetic in `certify`.
+A `Device` owns no formula.  Its numeric form is the tree of `tree.formulas.lower`, the same for the
+reference engine, the kernels and the theory; its certified facts (symmetric points, the conditions
+of RF25's Definition 1) come from ball arithmetic in `certified`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import numpy as np
 import sympy
 
 from aimctheory.notation import w
-from aimctheory.symbolic import lower
-from aimctheory.trace import Node, evaluate
+from aimctheory.tree.formulas import lower
+from aimctheory.tree.recorder import Node, evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from aimctheory.certify import Condition
+    from aimctheory.certified.conditions import Condition
+    from aimctheory.certified.zeros import Root
     from aimctheory.response import Response
-    from aimctheory.roots import Root
 
 Number = Any  # a float, or an array of floats that broadcasts to (replicates, coordinates)
 
@@ -201,7 +201,7 @@ class Device:
 
     @functools.cached_property
     def _isolated(self) -> tuple[Root, ...]:
-        from aimctheory.certify import symmetric_points
+        from aimctheory.certified.conditions import symmetric_points
 
         return symmetric_points(self)
 
@@ -210,7 +210,7 @@ class Device:
 
         Raises ValueError unless there is exactly one, naming those found.
         """
-        from aimctheory.certify import is_symmetric_everywhere
+        from aimctheory.certified.conditions import is_symmetric_everywhere
 
         points = self.symmetric_points()
         if len(points) == 1 and points[0].multiplicity is not None:
@@ -231,7 +231,7 @@ class Device:
 
     def conditions(self) -> tuple[Condition, ...]:
         """Each condition of RF25's Definition 1: true, false or undecided, with a witness."""
-        from aimctheory.certify import definition_1
+        from aimctheory.certified.conditions import definition_1
 
         return definition_1(self)
 
@@ -240,13 +240,13 @@ class Device:
 
         From the closed form where `penalty_form` says so, else by quadrature.
         """
-        from aimctheory.certify import penalty_values
+        from aimctheory.certified.conditions import penalty_values
 
         return penalty_values(self, weight)
 
     def penalty_form(self) -> str:
         """``"closed form"``, or ``"quadrature"`` where none is known to be real."""
-        from aimctheory.certify import penalty_form
+        from aimctheory.certified.conditions import penalty_form
 
         return penalty_form(self)
 
@@ -295,6 +295,6 @@ class Device:
         >>> power(tau=1, gamma=0.5).lipschitz("G/sqrt(F)")
         inf
         """
-        from aimctheory.certify import lipschitz
+        from aimctheory.certified.conditions import lipschitz
 
         return lipschitz(self, function, low, high)

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy
 
-from aimctheory.closed_form import gathered, integral_from_zero, real_zeros
+from aimctheory.certified.closed_form import gathered, integral_from_zero, real_zeros
 from aimctheory.notation import POSITIVE, REALS, Parameter, Source, w
-from aimctheory.symbolic import lower
-from aimctheory.trace import Node, evaluate
+from aimctheory.tree.formulas import lower
+from aimctheory.tree.recorder import Node, evaluate
 
 if TYPE_CHECKING:
     from aimctheory.device import Device

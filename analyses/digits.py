@@ -25,7 +25,7 @@ from aimctheory.figures import Study, line, new_figure, points
 from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.softmax import softmax_digits
-from aimctheory.simulate import simulate
+from aimctheory.simulator.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
 BATCH, RATE, SEED, LEVEL = 10, 0.1, 0, 0.05

@@ -18,7 +18,7 @@ from aimctheory.figures import Study, line, new_figure, points
 from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulate import simulate
+from aimctheory.simulator.simulate import simulate
 
 CELLS = {
     "linear, c = 0": linear(tau=1),

@@ -20,7 +20,7 @@ from aimctheory.figures import Study, line, new_figure, points
 from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulate import simulate
+from aimctheory.simulator.simulate import simulate
 from aimctheory.statistics import FALSE_ALARM, replicate_mean
 
 W_STAR, SIGMA, MIXING, SHIFT, SEED = 0.5, 0.5, 0.4, -0.3, 0

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from aimctheory import console, discover, figures
+from aimctheory import figures
+from aimctheory.command import console, discover
 from benchmarks import picture, scaling
 from benchmarks.machine import machine
 from benchmarks.timing import Measurement

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from aimctheory import __version__
-from aimctheory.engine import processors
+from aimctheory.simulator.kernel_engine import processors
 
 
 def machine() -> dict[str, str]:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimctheory.figures import COLOURS, Data, Study, line, new_figure, points
-from aimctheory.lanes import LANES
 from aimctheory.scale import DEFAULT
+from aimctheory.simulator.lane_loops import LANES
 from benchmarks import scaling
 from benchmarks.machine import machine
 from benchmarks.timing import Measurement

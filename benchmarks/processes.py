@@ -103,7 +103,7 @@ def importing(rounds: int) -> Measurement:
     names = {
         OURS: "aimctheory",
         "numpy": "numpy",
-        "aimctheory, then simulate": "aimctheory.simulate",
+        "aimctheory, then simulate": "aimctheory.simulator.simulate",
     }
     for module in names.values():
         import_seconds(module)  # once for the disk

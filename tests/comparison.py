@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from aimctheory import algorithms, catalogue, kernels, lanes
+from aimctheory import algorithms, catalogue
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.laws import Law, gaussian, rademacher, two_point, two_point_frozen, uniform
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.response import Response
-from aimctheory.run import Run
-from aimctheory.simulate import simulate
+from aimctheory.simulator import kernel_cache, lane_loops
+from aimctheory.simulator.run import Run
+from aimctheory.simulator.simulate import simulate
 
 
 def same_bits(a: NDArray[Any], b: NDArray[Any]) -> bool:
@@ -111,8 +112,8 @@ def plain_module(text: str) -> types.ModuleType:
 def uncompiled(read: Callable[[str], types.ModuleType] = plain_module) -> Iterator[None]:
     """Kernels, and the run over their blocks, are the plain Python they are printed as."""
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
-        patch.setattr(kernels, "entry", lambda text, name: getattr(read(text), name))
-        patch.setattr(kernels, "driver", lambda name: getattr(lanes, name))
+        patch.setattr(kernel_cache, "entry", lambda text, name: getattr(read(text), name))
+        patch.setattr(kernel_cache, "driver", lambda name: getattr(lane_loops, name))
         yield
 
 

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import numpy as np
 
-from aimctheory.discover import Project
+from aimctheory.command.discover import Project
 from aimctheory.figures import Study, line, new_figure
 from aimctheory.notation import Source
 
@@ -14,7 +14,7 @@ CLAIM = '''
 
 import os
 
-from aimctheory.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant, equal
 from aimctheory.notation import Source
 
 claim = Claim(

@@ -211,15 +211,16 @@ class Follower:
         if isinstance(node, ast.ImportFrom):
             module = node.module or ""
             if node.level:
-                up = ["aimctheory", "claims"][: 3 - node.level]
+                here = ["aimctheory", "claims", *path.relative_to(self.claims).parent.parts]
+                up = here[: len(here) + 1 - node.level]
                 module = ".".join([*up, *filter(None, [module])])
-        file = self.claims / f"{module.rpartition('.')[2]}.py"
-        if isinstance(node, ast.ImportFrom) and module.rpartition(".")[0] == "aimctheory.claims":
+        file = self.claims.joinpath(*module.split(".")[2:]).with_suffix(".py")
+        if isinstance(node, ast.ImportFrom) and module.startswith("aimctheory.claims."):
             if alias.name == "*" or not file.exists():
                 self.object_to(path, node, f"imports {alias.name} from {module}, unfollowed")
             else:
                 self.resolve(ast.Name(alias.name, ast.Load(), lineno=node.lineno), file, ())
-        elif (module, alias.name) != ("aimctheory.claim", "Case") and (
+        elif (module, alias.name) != ("aimctheory.judge.claim", "Case") and (
             module.split(".")[0] not in ALLOWED
         ):
             full = module if isinstance(node, ast.Import) else f"{module}.{alias.name}"

@@ -14,7 +14,7 @@ from aimctheory.catalogue import exponential, linear, power, soft_bounds
 from aimctheory.controls import controlled_mean
 from aimctheory.laws import gaussian, rademacher, uniform
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulate import simulate
+from aimctheory.simulator.simulate import simulate
 from aimctheory.statistics import FALSE_ALARM, replicate_mean
 from tests.comparison import ENGINES, run
 

@@ -15,7 +15,7 @@ from aimctheory.laws import gaussian, rademacher, two_point, two_point_frozen, u
 from aimctheory.notation import positive, w
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.response import Response
-from aimctheory.simulate import simulate
+from aimctheory.simulator.simulate import simulate
 from tests.comparison import AVERAGES, BOWL, RATE, run
 
 sigma = positive("sigma")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sympy import Rational, cosh, exp, log, sqrt
 
 from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
-from aimctheory.certify import Condition, prove_positive
+from aimctheory.certified.conditions import Condition, prove_positive
 from aimctheory.device import Device
 from aimctheory.notation import real, w
 from aimctheory.response import Response

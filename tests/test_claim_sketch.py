@@ -13,10 +13,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from aimctheory.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import DEFAULT, FULL, QUICK
-from aimctheory.verdict import check
 
 SOURCE = Source("RF25", "Theorem 5, p. 24")
 

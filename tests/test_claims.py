@@ -11,10 +11,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from aimctheory import discover
-from aimctheory.claim import Case
+from aimctheory.command import discover
+from aimctheory.judge.claim import Case
+from aimctheory.judge.verdict import check
 from aimctheory.scale import DEFAULT, QUICK
-from aimctheory.verdict import check
 from tests.independence import SIDES, keywords
 
 FOUND = discover.claims()
@@ -51,7 +51,8 @@ def test_a_file_is_at_most_70_lines(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_is_named_after_its_claim(path):
     ids = [each.id for each in FOUND.items.values() if each.path == path]
-    assert all(name.replace("-", "_").startswith(path.stem) for name in ids)
+    names = (f"{path.parent.name}_{path.stem}", path.stem)
+    assert all(name.replace("-", "_").startswith(names) for name in ids)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -145,7 +146,7 @@ def test_a_wrong_statement_is_rejected(why):
 
 
 def module_of(name):
-    return sys.modules[f"aimctheory.claims.{FOUND.items[name].path.stem}"]
+    return sys.modules[FOUND.items[name].record.observe.__module__]
 
 
 def exchanged(cell):

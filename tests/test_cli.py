@@ -6,10 +6,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from aimctheory import cli, jobs
-from aimctheory.discover import Project
+from aimctheory.command import cli, jobs
+from aimctheory.command.discover import Project
+from aimctheory.command.report import KEYS
 from aimctheory.figures import read_json
-from aimctheory.report import KEYS
 from tests.fake_project import make_project, write_claim, write_study
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimctheory import discover
+from aimctheory.command import discover
 from tests.fake_project import make_project, write_claim, write_study
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numba.extending import overload, register_jitable
 
-from aimctheory import elementary
-from aimctheory.elementary import exp, log, power, sign, where
+from aimctheory.tree import elementary
+from aimctheory.tree.elementary import exp, log, power, sign, where
 
 
 @overload(where, jit_options={"forceinline": True})

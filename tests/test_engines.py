@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import sympy
 
-from aimctheory import engine
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
 from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
-from aimctheory.lanes import LANES
 from aimctheory.laws import gaussian, rademacher, two_point, two_point_frozen, uniform
 from aimctheory.notation import REALS, Parameter
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.objectives.softmax import softmax
-from aimctheory.simulate import simulate
+from aimctheory.simulator import kernel_engine
+from aimctheory.simulator.lane_loops import LANES
+from aimctheory.simulator.simulate import simulate
 from tests.comparison import (
     ALGORITHMS,
     AVERAGES,
@@ -163,14 +163,14 @@ def linear_run():
 def shared_out(monkeypatch):
     """Every call is worth its threads; the list grows with each share that one of them is given."""
     shares = []
-    submit = engine.ThreadPoolExecutor.submit
+    submit = kernel_engine.ThreadPoolExecutor.submit
 
     def counted(pool, work, first, last):
         shares.append((first, last))
         return submit(pool, work, first, last)
 
-    monkeypatch.setattr(engine, "_WORTH_A_THREAD", 0)
-    monkeypatch.setattr(engine.ThreadPoolExecutor, "submit", counted)
+    monkeypatch.setattr(kernel_engine, "_WORTH_A_THREAD", 0)
+    monkeypatch.setattr(kernel_engine.ThreadPoolExecutor, "submit", counted)
     return shares
 
 
@@ -192,7 +192,7 @@ def test_the_length_of_a_call_changes_no_bit(linear_run, monkeypatch, window):
             machine.advance(begin, *schedule.window(begin, stop))
             yield stop
 
-    monkeypatch.setattr(sys.modules["aimctheory.simulate"], "march", march)
+    monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "march", march)
     assert differing(run(), first) == []
 
 

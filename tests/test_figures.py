@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from aimctheory import discover, figures
+from aimctheory import figures
+from aimctheory.command import discover
 from aimctheory.figures import decode, encode, new_figure
 from aimctheory.scale import DEFAULT, QUICK
 from tests.fake_project import SQUARE, draw

@@ -12,9 +12,10 @@ CLAIMS = Path(__file__).resolve().parents[1] / "aimctheory" / "claims"
 
 
 def test_no_stated_side_reaches_our_theory_or_simulator():
-    assert (CLAIMS.parent / "claim.py").exists()
-    files = [f for f in sorted(CLAIMS.glob("*.py")) if not f.name.startswith("_")]
-    results = {file.name: inspected(file) for file in files}
+    assert (CLAIMS.parent / "judge" / "claim.py").exists()
+    files = [f for f in sorted(CLAIMS.rglob("*.py")) if not f.name.startswith("_")]
+    assert len(files) >= 16
+    results = {file.name: inspected(file, CLAIMS) for file in files}
     objections = [line for found, _ in results.values() for line in found]
     assert objections == []
     assert [name for name, (_, sides) in results.items() if sides < 2] == []
@@ -25,9 +26,9 @@ import math
 import mpmath
 import numpy as np
 from aimctheory import exact
-from aimctheory.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant, rate
 from aimctheory.exact import drift_root as root, drift_root
-import aimctheory.simulate as sim
+import aimctheory.simulator.simulate as sim
 
 def slope(c: Case, sign: float = 1.0) -> np.ndarray:
     return sign * np.array([math.sqrt(x) for x in c.d if x > 0])
@@ -141,7 +142,7 @@ Claim("c", stated=lambda c: value)""",
     "by replace": 'from dataclasses import replace\nreplace(claim, stated=drift_root)',
     "by two stars": 'parts = {"stated": drift_root}\nClaim("c", **parts)',
     "by two stars into a renamed record": """
-from aimctheory.claim import Claim as C
+from aimctheory.judge.claim import Claim as C
 C("c", **{"stated": drift_root})""",
     "by a star import": 'from aimctheory.exact import *\nClaim("c", stated=lambda c: 1)',
     "by a library of ours": 'from aimctheory.statistics import slope as s\nClaim("c", stated=s)',

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aimctheory import discover
-from aimctheory.jobs import Job, run, run_all
+from aimctheory.command import discover
+from aimctheory.command.jobs import Job, run, run_all
 from tests.fake_project import make_project, write_claim, write_study
 
 
@@ -54,7 +54,7 @@ def test_two_workers_give_what_one_process_gives(project):
 SCRIPT = """
 import sys
 from pathlib import Path
-from aimctheory import cli, discover
+from aimctheory.command import cli, discover
 
 if __name__ == "__main__":
     root = Path(sys.argv[1])

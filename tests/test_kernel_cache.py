@@ -12,24 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from aimctheory import kernel_text, kernels
+from aimctheory.simulator import kernel_cache, kernel_text
 
-PACKAGE = Path(kernels.__file__).parent
+PACKAGE = Path(kernel_cache.__file__).parents[1]
 
 SCRIPT = """
 import json, sys
-from aimctheory import compiled, kernels
+from aimctheory.simulator import kernel_cache, numba_rules
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import exponential, linear
 from aimctheory.laws import gaussian
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulate import simulate
+from aimctheory.simulator.simulate import simulate
 
 cell = {"linear": linear(tau=1), "exponential": exponential(tau=1, gamma=2)}[sys.argv[1]]
-load, loaded = kernels.load, {}
-kernels.load = lambda text: loaded.setdefault(text, load(text))
-entry, entries = compiled.entry, []
-compiled.entry = lambda *given: entries.append(entry(*given)) or entries[-1]
+load, loaded = kernel_cache.load, {}
+kernel_cache.load = lambda text: loaded.setdefault(text, load(text))
+entry, entries = numba_rules.entry, []
+numba_rules.entry = lambda *given: entries.append(entry(*given)) or entries[-1]
 
 def final(engine):
     run = simulate(analog_sgd, cell, quadratic(minimiser=0.3), hyper={"learning_rate": 0.05},
@@ -37,7 +37,7 @@ def final(engine):
     return run.readout[:, -1, 0].tolist()
 
 def kept():
-    driver = kernels.driver("run").stats
+    driver = kernel_cache.driver("run").stats
     hits = entries[0].cache_hits + sum(driver.cache_hits.values())
     return {"name": sorted(module.__name__ for module in loaded.values()), "hits": hits,
             "misses": len(entries) + 1 - hits}
@@ -77,14 +77,16 @@ def test_a_first_process_compiles_and_the_next_one_does_not(first):
 
 
 EDITS = {
-    "compiled": (
+    "simulator/numba_rules": (
         "builder.select(*(target.cast(builder, *value) for value in wanted))",
         "(lambda c, a, b: builder.select(c, b, a))("
         "*(target.cast(builder, *value) for value in wanted))",
     ),
-    "noise": ("np.float32(1.3862944)", "np.float32(1.5)"),
-    "lanes": ("np.float32(first).view", "np.float32(-first).view"),
+    "simulator/noise": ("np.float32(1.3862944)", "np.float32(1.5)"),
+    "simulator/lane_loops": ("np.float32(first).view", "np.float32(-first).view"),
 }
+
+NOISE = "simulator/noise"
 
 
 def edited(folder, file, old, new):
@@ -97,7 +99,7 @@ def edited(folder, file, old, new):
 
 
 @pytest.mark.parametrize(
-    "file", ["noise", *(pytest.param(f, marks=pytest.mark.slow) for f in EDITS if f != "noise")]
+    "file", [NOISE, *(pytest.param(f, marks=pytest.mark.slow) for f in EDITS if f != NOISE)]
 )
 def test_an_edit_gives_fresh_numbers_under_a_new_name(first, tmp_path, file):
     cache, before = first
@@ -105,13 +107,13 @@ def test_an_edit_gives_fresh_numbers_under_a_new_name(first, tmp_path, file):
     assert after["name"] != before["name"]
     assert after["misses"] >= 1
     assert after["kernel"] != before["kernel"]
-    assert (after["kernel"] == after["reference"]) == (file == "noise")
+    assert (after["kernel"] == after["reference"]) == (file == NOISE)
 
 
 @pytest.mark.slow
 def test_an_edit_of_our_exponential_gives_fresh_numbers_in_both_engines(tmp_path):
     before = finish(start(PACKAGE.parent, tmp_path, "exponential"))
-    copy = edited(tmp_path, "elementary", "0.1666666666666641", "0.1666")
+    copy = edited(tmp_path, "tree/elementary", "0.1666666666666641", "0.1666")
     after = finish(start(copy, tmp_path, "exponential"))
     assert after["name"] != before["name"]
     assert after["kernel"] == after["reference"] != before["kernel"] == before["reference"]
@@ -131,7 +133,7 @@ def test_an_unwritable_cache_folder_is_said_with_the_way_out(monkeypatch, tmp_pa
     file.write_text("in the way")
     monkeypatch.setenv("AIMCTHEORY_CACHE", str(file / "kernels"))
     with pytest.raises(ValueError, match="cannot be written") as raised:
-        kernels.load("# a module that was never loaded before\n")
+        kernel_cache.load("# a module that was never loaded before\n")
     said = str(raised.value)
     assert str(file) in said
     assert "set AIMCTHEORY_CACHE" in said
@@ -141,9 +143,9 @@ def test_an_unwritable_cache_folder_is_said_with_the_way_out(monkeypatch, tmp_pa
 def test_the_cache_lies_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.delenv("AIMCTHEORY_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert kernels.cache_folder() == tmp_path / "aimctheory"
+    assert kernel_cache.cache_folder() == tmp_path / "aimctheory"
     monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path / "mine"))
-    assert kernels.cache_folder() == tmp_path / "mine"
+    assert kernel_cache.cache_folder() == tmp_path / "mine"
 
 
 def test_a_module_whose_import_was_interrupted_is_imported_anew(monkeypatch, tmp_path):
@@ -151,15 +153,15 @@ def test_a_module_whose_import_was_interrupted_is_imported_anew(monkeypatch, tmp
     text = "import os\nif os.environ.pop('STOP', ''):\n    raise KeyboardInterrupt\nvalue = 3\n"
     monkeypatch.setenv("STOP", "now")
     with pytest.raises(KeyboardInterrupt):
-        kernels.load(text)
-    assert kernels.load(text).value == 3
+        kernel_cache.load(text)
+    assert kernel_cache.load(text).value == 3
 
 
 def test_threads_may_ask_for_the_same_module_at_once(monkeypatch, tmp_path):
     monkeypatch.setenv("AIMCTHEORY_CACHE", str(tmp_path))
     text = "total = sum(range(300_000))\n"
     with ThreadPoolExecutor(8) as pool:
-        modules = list(pool.map(kernels.load, [text] * 8))
+        modules = list(pool.map(kernel_cache.load, [text] * 8))
     assert all(module.total == sum(range(300_000)) for module in modules)
 
 
@@ -169,14 +171,14 @@ def test_digests_are_those_of_the_files_as_they_were_imported(monkeypatch):
 
     monkeypatch.setattr(kernel_text, "digest", edited)
     monkeypatch.setattr(kernel_text.inspect, "getsource", edited)
-    assert kernel_text.DIGESTS["noise"] in kernel_text.driver_text()
+    assert kernel_text.DIGESTS["simulator.noise"] in kernel_text.driver_text()
     assert "def run(" in kernel_text.driver_text()
 
 
 def test_an_edit_of_what_compiles_kernels_is_refused_while_python_runs(monkeypatch):
-    monkeypatch.setattr(kernels, "digest", lambda name: "edited")
-    kernels._compiler.cache_clear()
-    with pytest.raises(ValueError, match=r"compiled\.py was edited after Python started"):
-        kernels.driver.__wrapped__("run")
+    monkeypatch.setattr(kernel_cache, "digest", lambda name: "edited")
+    kernel_cache._compiler.cache_clear()
+    with pytest.raises(ValueError, match=r"/numba_rules\.py was edited after Python started"):
+        kernel_cache.driver.__wrapped__("run")
     monkeypatch.undo()
-    assert kernels._compiler().entry
+    assert kernel_cache._compiler().entry

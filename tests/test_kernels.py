@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import sympy
 
-from aimctheory import compiled, kernel_text, kernels
 from aimctheory.algorithms.analog_sgd import analog_sgd, weight
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning_v2
@@ -19,10 +18,11 @@ from aimctheory.catalogue import linear, power
 from aimctheory.laws import gaussian, uniform
 from aimctheory.notation import REALS, Parameter, Source, positive, w
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.plan import plan
-from aimctheory.problem import pose
 from aimctheory.response import Response
-from aimctheory.simulate import simulate
+from aimctheory.simulator import kernel_cache, kernel_text, numba_rules
+from aimctheory.simulator.plan import plan
+from aimctheory.simulator.problem import pose
+from aimctheory.simulator.simulate import simulate
 from tests.comparison import (
     ALGORITHMS,
     AVERAGES,
@@ -99,8 +99,8 @@ def test_a_module_says_what_it_computes_and_whom_it_calls():
     assert head.startswith(
         "Analog SGD: W on linear response; quadratic objective; gaussian gradient noise."
     )
-    for called in ("elementary", "lanes", "compiled", "noise"):
-        assert re.search(rf"^aimctheory\.{called} [0-9a-f]{{16}}$", head, re.MULTILINE)
+    for called in kernel_text.CALLED:
+        assert re.search(rf"^aimctheory\.{re.escape(called)} [0-9a-f]{{16}}$", head, re.MULTILINE)
 
 
 def test_numbers_stay_out_of_the_text_so_that_one_module_serves_them_all():
@@ -264,7 +264,7 @@ def assembly_of(monkeypatch, tmp_path):
 
     def compile_anew(algorithm, device):
         text = f"# {tmp_path}\n{text_of(algorithm, device, averages=AVERAGES)}"
-        library = compiled.entry(kernels.load(text), "steps")._library
+        library = numba_rules.entry(kernel_cache.load(text), "steps")._library
         functions = re.split(r"\n\t\.type\t", library.get_asm_str())
         (loop,) = [f for f in functions if f.startswith("_ZN") and "NumbaEnv" not in f[:20]]
         return loop

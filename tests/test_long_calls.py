@@ -14,12 +14,12 @@ import pytest
 import aimctheory
 from aimctheory.algorithms.residual_learning import residual_learning
 from aimctheory.laws import gaussian
-from aimctheory.march import Schedule, least_window, march
 from aimctheory.objectives.softmax import softmax
-from aimctheory.run import Interrupted
+from aimctheory.simulator.run import Interrupted
+from aimctheory.simulator.windows import Schedule, least_window, march
 from tests.comparison import AVERAGES, ENGINES, numbers_of, run, same_bits
 
-MARCH = sys.modules["aimctheory.march"]
+MARCH = sys.modules["aimctheory.simulator.windows"]
 TALL = {"steps": 300, "record_every": 7, "averages": AVERAGES}
 
 
@@ -28,7 +28,7 @@ def small_windows(monkeypatch):
     """Windows of eleven steps at most, so that a short run has many."""
     monkeypatch.setattr(MARCH, "SEGMENT", 11)
     monkeypatch.setattr(MARCH, "SECONDS", 1e-9)
-    monkeypatch.setattr(sys.modules["aimctheory.simulate"], "least_window", lambda *_: 11)
+    monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "least_window", lambda *_: 11)
 
 
 def press_ctrl_c():
@@ -88,7 +88,7 @@ def test_an_interrupt_keeps_the_first_part_of_the_run_to_the_last_bit(engine, si
 @pytest.mark.parametrize("name", ["_keep", "_watch"])
 def test_an_interrupt_inside_a_window_leaves_what_was_before_it(monkeypatch, name):
     given = {"steps": 40, "record_every": 3, "averages": AVERAGES, "noise": gaussian(9.0)}
-    reference = sys.modules["aimctheory.reference"].Reference
+    reference = sys.modules["aimctheory.simulator.reference_engine"].Reference
     whole = run(**given, replicates=20)
     method, calls, due = getattr(reference, name), [], []
 
@@ -113,7 +113,7 @@ def test_an_interrupt_inside_a_window_leaves_what_was_before_it(monkeypatch, nam
 
 
 def test_an_interrupt_before_the_first_window_is_over_keeps_the_start(monkeypatch):
-    reference = sys.modules["aimctheory.reference"].Reference
+    reference = sys.modules["aimctheory.simulator.reference_engine"].Reference
     monkeypatch.setattr(reference, "_step", lambda self, k: press_ctrl_c())
     with pytest.raises(Interrupted) as caught:
         run(**TALL)
@@ -340,6 +340,6 @@ def test_windows_of_coupled_objectives_and_two_arrays_change_no_bit(monkeypatch,
             machine.advance(begin, *schedule.window(begin, stop))
             yield stop
 
-    monkeypatch.setattr(sys.modules["aimctheory.simulate"], "march", fixed)
+    monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "march", fixed)
     again = numbers_of(run(**given))
     assert [n for n, v in numbers_of(first).items() if not same_bits(v, again[n])] == []

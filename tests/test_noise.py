@@ -16,8 +16,8 @@ import pytest
 from numba.extending import register_jitable
 from scipy import stats
 
-from aimctheory import noise
-from aimctheory.noise import (
+from aimctheory.simulator import noise
+from aimctheory.simulator.noise import (
     key_from,
     key_words,
     normal_pair,

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.objectives.softmax import softmax, softmax_digits
-from aimctheory.trace import Names, numpy_ops
+from aimctheory.tree.recorder import Names, numpy_ops
 
 DENSE = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, -0.25], [0.0, -0.25, 3.0]])
 BOWLS = {

@@ -49,9 +49,9 @@ def test_type_checkers_see_the_names_that_are_exported():
     assert seen == at._HOME
 
 
-@pytest.mark.parametrize("first", ["aimctheory.simulate", "aimctheory.run"])
+@pytest.mark.parametrize("first", ["aimctheory.simulator.simulate", "aimctheory.simulator.run"])
 def test_importing_the_module_simulate_does_not_hide_the_function(first):
-    code = f"import aimctheory as at, {first}; at.simulate; import aimctheory.simulate;"
+    code = f"import aimctheory as at, {first}; at.simulate; import aimctheory.simulator.simulate;"
     assert python("-c", code + "print(callable(at.simulate))").stdout.strip() == "True"
 
 

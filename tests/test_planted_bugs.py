@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aimctheory import engine, lanes, noise, problem, reference
 from aimctheory.algorithms.residual_learning import residual_learning_v2
 from aimctheory.catalogue import linear, power
-from aimctheory.elementary import where
 from aimctheory.laws import gaussian
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulate import simulate
-from aimctheory.trace import numpy_ops
+from aimctheory.simulator import kernel_engine, lane_loops, noise, problem, reference_engine
+from aimctheory.simulator.simulate import simulate
+from aimctheory.tree.elementary import where
+from aimctheory.tree.recorder import numpy_ops
 from tests.comparison import (
     AVERAGES,
     differing,
@@ -78,7 +78,7 @@ def without_absolute_value(device):
 
 
 def after_the_step(device):
-    return lambda w, d: w + d * reference.response(device)(w + d, d)
+    return lambda w, d: w + d * reference_engine.response(device)(w + d, d)
 
 
 def dropped_where(**rest):
@@ -106,13 +106,13 @@ REFERENCE_BUGS = {
 
 @pytest.mark.parametrize("bug", REFERENCE_BUGS)
 def test_a_bug_in_the_reference_is_noticed(monkeypatch, printed, bug):
-    monkeypatch.setattr(reference, *REFERENCE_BUGS[bug])
+    monkeypatch.setattr(reference_engine, *REFERENCE_BUGS[bug])
     assert "readout" in differing(run("reference"), printed)
 
 
 def test_a_mistyped_stream_is_noticed(monkeypatch, honest):
     monkeypatch.setattr(
-        engine, "stream_hash", lambda name: np.uint32(zlib.crc32(name.upper().encode()))
+        kernel_engine, "stream_hash", lambda name: np.uint32(zlib.crc32(name.upper().encode()))
     )
     assert "readout" in differing(honest, run("kernel"))
 
@@ -122,8 +122,8 @@ def test_replicates_numbered_by_lane_are_noticed(monkeypatch, honest):
         draws = laid(machine)
         return draws._replace(lane=np.roll(draws.lane, 1, axis=2))
 
-    laid = engine.Kernel._lay_draws
-    monkeypatch.setattr(engine.Kernel, "_lay_draws", confused)
+    laid = kernel_engine.Kernel._lay_draws
+    monkeypatch.setattr(kernel_engine.Kernel, "_lay_draws", confused)
     assert "readout" in differing(honest, run("kernel"))
 
 
@@ -177,7 +177,7 @@ def one_draw_for_two_steps(raw, words, *rest):
     raw[:, 1] = raw[:, 0]
 
 
-lanes_note, lanes_fill = lanes.note, lanes.fill
+lanes_note, lanes_fill = lane_loops.note, lane_loops.fill
 LANE_BUGS = {
     "a flag one step late": ("note", late),
     "a draw used twice": ("fill", one_draw_for_two_steps),
@@ -187,7 +187,7 @@ LANE_BUGS = {
 
 @pytest.mark.parametrize("bug", LANE_BUGS)
 def test_a_bug_around_the_step_is_noticed(monkeypatch, honest, bug):
-    monkeypatch.setattr(lanes, *LANE_BUGS[bug])
+    monkeypatch.setattr(lane_loops, *LANE_BUGS[bug])
     assert differing(honest, run("kernel")) != []
 
 
@@ -211,7 +211,7 @@ def shifted(slope, *rest):
     return lanes_place(np.roll(slope, 1), *rest)
 
 
-lanes_place = lanes.place
+lanes_place = lane_loops.place
 COUPLED_BUGS = {
     "a flag one step late": ("note", late),
     "nobody is looked at": ("astray", lambda *_: False),
@@ -221,7 +221,7 @@ COUPLED_BUGS = {
 
 @pytest.mark.parametrize("bug", COUPLED_BUGS)
 def test_a_bug_around_a_coupled_step_is_noticed(monkeypatch, honestly_coupled, bug):
-    monkeypatch.setattr(lanes, *COUPLED_BUGS[bug])
+    monkeypatch.setattr(lane_loops, *COUPLED_BUGS[bug])
     found = coupled("kernel")
     other_flags = not same_bits(found.outcomes.left, honestly_coupled.outcomes.left)
     assert other_flags or largest_gap(found, honestly_coupled) > 1e-6

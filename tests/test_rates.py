@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from aimctheory.rates import limit_slope
+from aimctheory.judge.rates import limit_slope
 
 HALVES = 2.0 ** -np.arange(9)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aimctheory.claim import Case, Claim, Mutant, at_least, at_most, definition, equal, rate
+from aimctheory.judge.claim import Case, Claim, Mutant, at_least, at_most, definition, equal, rate
+from aimctheory.judge.relation import quantity
+from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
-from aimctheory.relation import quantity
-from aimctheory.verdict import check
 
 SOURCE = Source("RF25", "Theorem 5, p. 24")
 

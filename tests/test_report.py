@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from aimctheory import discover, report
-from aimctheory.claim import Case, Claim, Mutant, equal
+from aimctheory.command import discover, report
+from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import QUICK
-from aimctheory.verdict import check
 
 PAGE = "Prose.\n<!-- begin:verdicts -->\n<!-- end:verdicts -->\nMore | prose.\n"
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational, cosh, exp, log, sinh, sqrt, tanh
 
-from aimctheory.balls import at, enclosure
+from aimctheory.certified.balls import at, enclosure
+from aimctheory.certified.zeros import Root, extremes, has_real_powers, zeros
 from aimctheory.notation import w
-from aimctheory.roots import Root, extremes, has_real_powers, zeros
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)
 ONE = sympy.Integer(1)

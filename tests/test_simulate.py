@@ -13,7 +13,7 @@ from aimctheory.algorithms.residual_learning import residual_learning, residual_
 from aimctheory.catalogue import exponential, ideal, linear, power
 from aimctheory.laws import gaussian, rademacher, uniform
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.run import Outcomes
+from aimctheory.simulator.run import Outcomes
 from tests.comparison import AVERAGES, ENGINES, differing, hyper_of, run, same_bits
 
 # -- limiting cases -------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_an_asymmetric_cell_is_pulled_to_its_symmetric_point():
 
 def literal_exits(steps, replicates, rate=0.6, sigma=0.8):
     """The first step outside [-1, 1] of Analog SGD on the linear response, on its own noise."""
-    from aimctheory.noise import key_from, raw_draws
+    from aimctheory.simulator.noise import key_from, raw_draws
 
     key, w = key_from(1), np.zeros((replicates, 1))
     left = np.full(replicates, -1)
@@ -295,7 +295,7 @@ def test_provenance_says_how_to_make_the_run_again():
 
 
 def test_an_interrupt_in_the_middle_is_passed_on(monkeypatch):
-    reference = sys.modules["aimctheory.reference"].Reference
+    reference = sys.modules["aimctheory.simulator.reference_engine"].Reference
 
     def press(self, k):
         raise KeyboardInterrupt

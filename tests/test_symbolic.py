@@ -5,9 +5,9 @@ import sympy
 from sympy import Rational, cosh, exp, log, sinh, sqrt, tanh
 
 from aimctheory.notation import positive, real, w
-from aimctheory.symbolic import lift, lower
-from aimctheory.trace import Node
-from aimctheory.written import text
+from aimctheory.tree.formulas import lift, lower
+from aimctheory.tree.printed import text
+from aimctheory.tree.recorder import Node
 
 tau, gamma, c = positive("tau"), positive("gamma"), real("c")
 

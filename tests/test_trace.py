@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimctheory import trace
-from aimctheory.trace import Names, Node, evaluate, numpy_ops, record, recording_ops
-from aimctheory.written import lines, text
+from aimctheory.tree import recorder
+from aimctheory.tree.printed import lines, text
+from aimctheory.tree.recorder import Names, Node, evaluate, numpy_ops, record, recording_ops
 
 W, P = Node("state", (), "W"), Node("state", (), "P")
 OPS = recording_ops(("W", "P"), ("read",))
@@ -230,7 +230,7 @@ def trees():
 
 def meaning(names):
     """What the text of a kernel may call, on NumPy scalars."""
-    return {**trace.NUMPY_CALLS, "abs": np.abs, **names}
+    return {**recorder.NUMPY_CALLS, "abs": np.abs, **names}
 
 
 INPUTS = {"W": np.float64(0.7), "P": np.float64(-1.3)}
@@ -269,7 +269,7 @@ def test_the_text_of_a_tree_evaluates_to_the_tree(tree):
 def test_the_lines_of_a_trace_evaluate_to_the_tree(parts):
     # every tree is used twice, so that its parts get lines of their own
     result = {f"r{i}": part * part for i, part in enumerate(parts)}
-    body, found = lines(trace.Trace((), result))
+    body, found = lines(recorder.Trace((), result))
 
     def run(key):
         scope = dict(SCOPE)

@@ -20,9 +20,9 @@ from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
 from aimctheory.catalogue import linear, power
 from aimctheory.laws import gaussian
-from aimctheory.noise import key_from, raw_draws
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulate import simulate
+from aimctheory.simulator.noise import key_from, raw_draws
+from aimctheory.simulator.simulate import simulate
 from tests.comparison import ALGORITHMS
 
 FOLDER = Path(__file__).with_name("transcriptions")

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from aimctheory.claim import Case, Claim, Mutant, at_least, at_most, equal, exists
+from aimctheory.judge.claim import Case, Claim, Mutant, at_least, at_most, equal, exists
+from aimctheory.judge.verdict import check, union_bound
 from aimctheory.notation import Source
 from aimctheory.scale import QUICK
-from aimctheory.verdict import check, union_bound
 
 SOURCE = Source("RF25", "Theorem 5, p. 24")
 

@@ -25,7 +25,7 @@ class Algorithm:
 
     `query(state, hyper, ops)` and `readout(state, hyper, ops)` return one value,
     `step(state, hyper, gradient, ops)` a dict with every state once.  All three are written for
-    one element with + − × ÷, comparisons, ``abs`` and what `ops` offers (see `trace.Ops`).
+    one element with + − × ÷, comparisons, ``abs`` and what `ops` offers (see `tree.recorder.Ops`).
     """
 
     id: str

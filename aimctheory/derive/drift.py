@@ -22,8 +22,8 @@ from aimctheory.derive.latex import aligned
 from aimctheory.derive.reading import Reading
 from aimctheory.derive.recorded import Recorded, recorded
 from aimctheory.notation import real, w
-from aimctheory.symbolic import lift
-from aimctheory.trace import Node
+from aimctheory.tree.formulas import lift
+from aimctheory.tree.recorder import Node
 
 ClosureLike: TypeAlias = Closure | sympy.Expr | float
 

@@ -19,8 +19,8 @@ from aimctheory.device import Device
 from aimctheory.notation import g, real, w
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
-from aimctheory.symbolic import lift
-from aimctheory.trace import Names, Node, record, recording_ops
+from aimctheory.tree.formulas import lift
+from aimctheory.tree.recorder import Names, Node, record, recording_ops
 
 CellLike: TypeAlias = Response | Device | None
 ObjectiveLike: TypeAlias = Objective | sympy.Expr | None

@@ -26,7 +26,7 @@ from aimctheory.derive.inputs import (
 from aimctheory.derive.recorded import recorded
 from aimctheory.derive.step import symbolic_step
 from aimctheory.notation import real, w
-from aimctheory.symbolic import lift
+from aimctheory.tree.formulas import lift
 
 
 def second_moment(

@@ -18,8 +18,8 @@ from aimctheory.derive.closures import Closure, Source, Spot, offered, open_symb
 from aimctheory.derive.inputs import Cell, pulse, response
 from aimctheory.derive.recorded import Recorded
 from aimctheory.notation import real
-from aimctheory.symbolic import MEANINGS
-from aimctheory.trace import Node, walk
+from aimctheory.tree.formulas import MEANINGS
+from aimctheory.tree.recorder import Node, walk
 
 
 @dataclass(frozen=True, slots=True)

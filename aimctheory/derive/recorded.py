@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.notation import m
-from aimctheory.trace import Names, Node, Trace, record, recording_ops, walk
-from aimctheory.written import text
+from aimctheory.tree.printed import text
+from aimctheory.tree.recorder import Names, Node, Trace, record, recording_ops, walk
 
 
 @dataclass(frozen=True, slots=True)

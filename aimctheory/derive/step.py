@@ -16,8 +16,8 @@ from aimctheory.derive.inputs import CellLike, cells, input_symbols, pulse, resp
 from aimctheory.derive.latex import aligned
 from aimctheory.derive.recorded import Recorded, recorded
 from aimctheory.notation import g, real, xi
-from aimctheory.symbolic import lift
-from aimctheory.trace import Node
+from aimctheory.tree.formulas import lift
+from aimctheory.tree.recorder import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

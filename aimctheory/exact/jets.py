@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aimctheory.trace import NUMPY_CALLS, Ops, numpy_ops
+from aimctheory.tree.recorder import NUMPY_CALLS, Ops, numpy_ops
 
 _exp_of, _log_of, _power_of, _sign_of, _select = (
     NUMPY_CALLS[name] for name in ("exp", "log", "power", "sign", "where")
@@ -142,10 +142,10 @@ CALLS: dict[str, Callable[..., Any]] = {
     "sign": lambda x: _sign_of(as_jet(x).value),
     "where": _where,
 }
-"""What `trace.evaluate` needs besides arithmetic, for jets and numbers alike."""
+"""What `recorder.evaluate` needs besides arithmetic, for jets and numbers alike."""
 
 
 def jet_ops(**rest: Any) -> Ops:
-    """`trace.numpy_ops` for jets."""
+    """`recorder.numpy_ops` for jets."""
     functions = {name: f for name, f in CALLS.items() if name != "power"}
     return numpy_ops(**functions, **rest)

@@ -19,7 +19,7 @@ from aimctheory.device import Device
 from aimctheory.exact.jets import CALLS, Jet, as_jet, jet_ops
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
-from aimctheory.trace import Names, evaluate, numpy_ops
+from aimctheory.tree.recorder import Names, evaluate, numpy_ops
 
 Array = NDArray[np.float64]
 

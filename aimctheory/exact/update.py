@@ -27,7 +27,7 @@ from aimctheory.exact.jets import Jet, as_jet, jet_ops, variable
 from aimctheory.exact.reading import Array, halves, hessian, mean_abs_jet, response_of, slope
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
-from aimctheory.trace import Names, Node, numpy_ops, record, recording_ops, walk
+from aimctheory.tree.recorder import Names, Node, numpy_ops, record, recording_ops, walk
 
 Devices = Device | Mapping[str, Device]
 

@@ -1,0 +1,1 @@
+"""What is proved about numbers: enclosures, zeros, closed forms, conditions and witnesses."""

@@ -1,0 +1,1 @@
+"""RF25, arXiv 2502.06309v3: general response functions."""

@@ -1,0 +1,200 @@
+"""Claims and studies run side by side in worker processes, results handed over as they finish.
+
+A worker is a fresh process that runs one job after another, with one thread for linear algebra, so
+that the numbers do not depend on how many run at once.  Whatever a job raises becomes a sentence;
+a worker that dies takes only its own job with it; leaving the loop early stops every worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from aimctheory.command import discover
+from aimctheory.simulator.kernel_engine import processors
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One claim or study to run: what kind, which, how large, and where its files go."""
+
+    kind: str
+    id: str
+    scale: str
+    folder: Path
+    project: discover.Project
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished job: its plain result, or one sentence on why there is none, and its traceback."""
+
+    job: Job
+    result: dict[str, Any] | None
+    problem: str = ""
+    seconds: float = 0.0
+    trace: str = ""
+
+
+def run(job: Job) -> Done:
+    """Run one job in this process; what it raises becomes a sentence."""
+    from aimctheory.scale import Scale
+
+    started = time.perf_counter()
+    result, problem, trace = None, "", ""
+    try:
+        found = discover.claims if job.kind == "claim" else discover.studies
+        (item,) = found(job.project).pick([job.id])
+        try:
+            result = _result(item, Scale(job.scale), job.folder)
+        except Exception as error:
+            problem, trace = discover.sentence(error, item.path), traceback.format_exc()
+    except ValueError as error:
+        problem = str(error)
+    return Done(job, result, problem, time.perf_counter() - started, trace)
+
+
+def _result(item: discover.Item, scale: Any, folder: Path) -> dict[str, Any]:
+    if item.kind == "claim":
+        from aimctheory.command.report import row
+        from aimctheory.judge.verdict import check
+
+        return row(item.record, check(item.record, scale), scale)
+    from aimctheory.figures import reproduce
+
+    return reproduce(item.record, scale, folder)
+
+
+def run_all(
+    jobs: Sequence[Job], workers: int, watch: Callable[[list[str]], None] = lambda ids: None
+) -> Iterator[Done]:
+    """Each job's outcome as it finishes; `watch` is told which ids are being run.
+
+    Ctrl-C is heeded between results, so that whoever receives one can keep it; then, or when the
+    loop is left early, the workers are stopped.
+    """
+    waiting = deque(jobs)
+    busy: dict[Connection, tuple[BaseProcess, Job]] = {}
+    workers = min(workers, len(jobs))
+    try:
+        with _ctrl_c_noted() as interrupts:
+            for _ in range(workers):
+                _assign(*_hire(processors() // workers or 1), waiting.popleft(), busy)
+            while busy:
+                watch([job.id for _, job in busy.values()])
+                ready: list[Any] = []
+                while not ready:
+                    ready = wait(list(busy), timeout=0.2)
+                    if interrupts:
+                        raise KeyboardInterrupt
+                for pipe in [pipe for pipe in busy if pipe in ready]:
+                    process, job = busy.pop(pipe)
+                    done = _answer(pipe, process, job)
+                    if not waiting:
+                        pipe.close()
+                    elif process.is_alive():
+                        _assign(pipe, process, waiting.popleft(), busy)
+                    else:
+                        _assign(*_hire(processors() // workers or 1), waiting.popleft(), busy)
+                    yield done
+    finally:
+        for pipe, (process, _) in busy.items():
+            process.terminate()
+            pipe.close()
+
+
+def _assign(
+    pipe: Connection,
+    process: BaseProcess,
+    job: Job,
+    busy: dict[Connection, tuple[BaseProcess, Job]],
+) -> None:
+    busy[pipe] = (process, job)
+    pipe.send(job)
+
+
+def _answer(pipe: Connection, process: BaseProcess, job: Job) -> Done:
+    try:
+        done = pipe.recv()
+    except EOFError:
+        process.join()
+        problem = (
+            f"its worker process died (exit code {process.exitcode}; memory, perhaps); "
+            "run it alone to see more"
+        )
+        return Done(job, None, problem)
+    assert isinstance(done, Done)
+    return done
+
+
+def _hire(threads: int) -> tuple[Connection, BaseProcess]:
+    """A worker process and the pipe to it."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    libraries = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    with _environment({"AIMCTHEORY_THREADS": str(threads), **libraries}), _deaf_to_ctrl_c():
+        process.start()
+    theirs.close()
+    return ours, process
+
+
+@contextmanager
+def _ctrl_c_noted() -> Iterator[list[int]]:
+    """Ctrl-C fills the list instead of interrupting; outside the main thread nothing is changed."""
+    interrupts: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts
+        return
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started inside never see Ctrl-C, not even before their first line."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """These variables for the processes started inside; those set by the user win."""
+    added = {name: value for name, value in values.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
+
+
+def _serve(pipe: Connection) -> None:
+    """Run jobs until the other end closes; Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        while True:
+            pipe.send(run(pipe.recv()))
+    except (EOFError, OSError):
+        return

@@ -1,0 +1,333 @@
+"""What a statement says of two numbers: equal, at most, at least, of an order, somewhere, by name.
+
+A relation turns one case into a finding: the margin (allowed − found)/scale with its interval,
+above 0 where the statement holds, below 0 where it fails, across 0 where the evidence does not
+decide.  It sees the case, what was computed and what is stated, and nothing else.
+
+Both sides return a number or an array; a measured one returns the pair (value, half_width).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimctheory.judge.rates import Limit, limit_slope
+from aimctheory.statistics import Margin, bound, equivalence
+
+if TYPE_CHECKING:
+    from aimctheory.judge.claim import Case
+
+Array = NDArray[np.float64]
+ErrorOf = Callable[["Case", Any], Any]
+
+
+class Quantity(NamedTuple):
+    """Numbers and the half-widths of their intervals, arrays of one shape."""
+
+    value: Array
+    half_width: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one case says: both sides at its worst element, the error there, and the margin.
+
+    `comparisons` counts the numbers compared within a half-width; `tightness` is the smallest
+    ratio of the larger to the smaller side of a bound; `slopes` belong to rates, and `exact` says
+    that every error of a rate was below its floor.
+    """
+
+    margin: Margin
+    error: float
+    stated: float | None
+    computed: float | None
+    comparisons: int = 0
+    tightness: float | None = None
+    slopes: tuple[float, ...] = ()
+    exact: bool = False
+
+    def __str__(self) -> str:
+        if self.exact:
+            return f"exact, every error below {self.error:.3g}"
+        sides = [("stated", self.stated), ("computed", self.computed), ("error", self.error)]
+        shown = [f"{name} {value:.6g}" for name, value in sides if value is not None]
+        if self.slopes:
+            shown.append("local slopes " + " ".join(f"{s:.3g}" for s in self.slopes))
+        return ", ".join([*shown, f"margin {self.margin.value:.3g}"])
+
+
+Judge = Callable[["Case", "Quantity | None", Any], Finding]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Relation:
+    """A name, a phrase for readers, and the function that judges one case.
+
+    `judge(case, computed, stated)` returns the Finding.  An `implicit` relation brings its own
+    error and needs no computed side.  `somewhere`: one case that holds is enough, not every.
+    """
+
+    kind: str
+    phrase: str
+    judge: Judge
+    implicit: bool = False
+    somewhere: bool = False
+
+
+def quantity(result: Any, role: str) -> Quantity:
+    """`result` as numbers with half-widths: a number, an array, or a pair (value, half_width).
+
+    Raises
+    ------
+    ValueError
+        If it is anything else, or not finite, or a half-width is negative.
+
+    Examples
+    --------
+    >>> quantity((0.5, 0.1), "computed").half_width
+    array(0.1)
+    """
+    value, width = result if isinstance(result, tuple) and len(result) == 2 else (result, 0.0)
+    try:
+        numbers, widths = np.asarray(value, dtype=float), np.asarray(width, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{role} returned {type(result).__name__}; return a number, an array of numbers or "
+            "the pair (value, half_width)"
+        ) from None
+    if numbers.size == 0 or not np.all(np.isfinite(numbers)) or not np.all(widths >= 0):
+        raise ValueError(
+            f"{role} returned {_brief(numbers)} ± {_brief(widths)}; every value must be finite, "
+            "every half-width 0 or more, and there must be at least one"
+        )
+    return Quantity(numbers, np.broadcast_to(widths, numbers.shape))
+
+
+def equal(*, within: float | Callable[[Case], Any], error: ErrorOf | None = None) -> Relation:
+    """|computed − stated| ≤ within, everywhere; the margin is 1 − |computed − stated|/within.
+
+    Parameters
+    ----------
+    within
+        The largest difference allowed, in the units of the two sides; or a function of the case
+        that returns it.
+    error
+        `error(case, stated)`, in place of computed − stated.
+    """
+
+    def judge(case: Case, computed: Quantity | None, stated: Any) -> Finding:
+        found, pair = _difference(case, computed, stated, error)
+        allowed = within(case) if callable(within) else within
+        margin = equivalence(found.value, found.half_width, allowed)
+        return _finding(margin, found, pair)
+
+    phrase = "equal" if callable(within) else f"equal within {within:g}"
+    return Relation(kind="equal", phrase=phrase, judge=judge, implicit=error is not None)
+
+
+def at_most(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
+    """Computed ≤ stated, everywhere; the margin is (stated − computed)/max(|stated|, |computed|).
+
+    Parameters
+    ----------
+    within
+        A relative allowance for rounding, so that a bound which is attained still holds.
+    error
+        `error(case, stated)`, in place of computed − stated: the excess, ≤ 0 where the bound
+        holds; its scale is |stated|.
+    """
+    return _one_sided("at_most", "at most", +1, within, error)
+
+
+def at_least(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
+    """Computed ≥ stated, everywhere; the margin is (computed − stated)/max(|stated|, |computed|).
+
+    Parameters
+    ----------
+    within
+        A relative allowance for rounding, so that a bound which is attained still holds.
+    error
+        `error(case, stated)`, in place of stated − computed: the shortfall, ≤ 0 where the bound
+        holds; its scale is |stated|.
+    """
+    return _one_sided("at_least", "at least", -1, within, error)
+
+
+def _one_sided(kind: str, phrase: str, sign: int, within: float, error: ErrorOf | None) -> Relation:
+    def judge(case: Case, computed: Quantity | None, stated: Any) -> Finding:
+        found, (ours, theirs) = _difference(case, computed, stated, error)
+        excess = found.value if error else sign * found.value
+        sides = [abs(q.value) for q in (ours, theirs) if q and _fits(q.value, excess)]
+        scale = np.max(np.broadcast_arrays(np.zeros(excess.shape), *sides), axis=0)
+        allowed = within * np.where(scale > 0, scale, 1.0)
+        margin = bound(excess - allowed, found.half_width, scale)
+        ratio = None
+        if ours is not None and error is None:
+            small, large = (ours, theirs) if sign > 0 else (theirs, ours)
+            ratio = _least_ratio(large.value, small.value)
+        return _finding(margin, found, (ours, theirs), tightness=ratio)
+
+    return Relation(kind=kind, phrase=phrase, judge=judge, implicit=error is not None)
+
+
+def rate(
+    along: str,
+    order: float,
+    *,
+    kind: str = "at least",
+    within: float = 0.1,
+    floor: float = 1e-13,
+    error: ErrorOf | None = None,
+) -> Relation:
+    """The error vanishes with `order` in the case's array `along`; one case is one family.
+
+    The local slopes of log error over the smallest decade give an interval for their limit
+    (`rates.limit_slope`).  The margin of "at least" is (slope − order + within)/within, that of
+    "exactly" is 1 − |slope − order|/within.  A family whose errors are all below `floor` satisfies
+    "at least" and is called exact.
+
+    Parameters
+    ----------
+    along
+        The name of the case's array of distances (or rates), one axis, positive.
+    error
+        `error(case, stated)`, in place of |computed − stated|; it has the shape of `along`.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is neither "at least" nor "exactly".
+    """
+    if kind not in ("at least", "exactly"):
+        raise ValueError(f"rate: kind = {kind!r} is neither 'at least' nor 'exactly'")
+    margin_of = _at_least_order if kind == "at least" else _exactly_order
+
+    def judge(case: Case, computed: Quantity | None, stated: Any) -> Finding:
+        found, _ = _difference(case, computed, stated, error)
+        size, width = np.abs(found.value), found.half_width
+        exact = bool(np.all(size + width <= floor))
+        limit = None
+        if not exact:
+            x = getattr(case, along)
+            limit = limit_slope(x, size, half_width=width, floor=floor, settled=within)
+        return Finding(
+            margin=margin_of(limit, exact, order, within),
+            error=limit.error if limit else float(size.max()),
+            stated=order,
+            computed=limit.value if limit else None,
+            comparisons=int(np.count_nonzero(width)),
+            slopes=limit.slopes if limit else (),
+            exact=exact,
+        )
+
+    phrase = f"error of order {kind} {order:g} in {along}"
+    return Relation(kind="rate", phrase=phrase, judge=judge, implicit=error is not None)
+
+
+def exists(of: Relation | None = None, *, error: ErrorOf | None = None) -> Relation:
+    """The relation `of` (by default equality within 1e-9) holds in one case at least.
+
+    It fails only where `of` fails in every case: nothing we tried is what the paper says exists.
+    """
+    if of is not None and error is not None:
+        raise ValueError("exists: give error= to the relation inside, not to both")
+    inner = of or equal(within=1e-9, error=error)
+    return replace(inner, kind="exists", phrase=f"in some case {inner.phrase}", somewhere=True)
+
+
+def definition(*, error: ErrorOf | None = None) -> Relation:
+    """Both sides are one thing under two names: equal within 1e-12; truth values count as 0 and 1.
+
+    For statements that introduce something, and for arguments such as "the hypotheses exclude one
+    another".
+    """
+    inner = equal(within=1e-12, error=error)
+    return replace(inner, kind="definition", phrase="the same by definition")
+
+
+_UNKNOWN = Margin(0.0, -1.0, 1.0)
+"""The margin of a family whose slopes cannot be read."""
+
+
+def _at_least_order(limit: Limit | None, exact: bool, order: float, within: float) -> Margin:
+    if exact:
+        # No slope to quote: as good as twice the order asked for.
+        return Margin(*(1 + order / within,) * 3)
+    if limit is None:
+        return _UNKNOWN
+    return Margin(*((s - order + within) / within for s in (limit.value, limit.low, limit.high)))
+
+
+def _exactly_order(limit: Limit | None, exact: bool, order: float, within: float) -> Margin:
+    if limit is None:
+        return _UNKNOWN
+    ends = abs(limit.low - order), abs(limit.high - order)
+    nearest = 0.0 if limit.low <= order <= limit.high else min(ends)
+    return Margin(*(1 - s / within for s in (abs(limit.value - order), max(ends), nearest)))
+
+
+Sides = tuple[Quantity | None, Quantity]
+
+
+def _difference(
+    case: Case, computed: Quantity | None, stated: Any, error: ErrorOf | None
+) -> tuple[Quantity, Sides]:
+    """Computed − stated, or what `error` returns, and both sides as numbers."""
+    theirs = quantity(stated, "stated")
+    if error is not None:
+        return quantity(error(case, stated), "error"), (computed, theirs)
+    if computed is None:
+        raise ValueError("nothing to compare: give the claim computed= or its relation error=")
+    shapes = computed.value.shape, theirs.value.shape
+    if shapes[0] != shapes[1] and () not in shapes:
+        raise ValueError(
+            f"computed has shape {shapes[0]} and stated has shape {shapes[1]}; return the same "
+            "shape from both, or a single number from one"
+        )
+    return (
+        Quantity(computed.value - theirs.value, computed.half_width + theirs.half_width),
+        (computed, theirs),
+    )
+
+
+def _finding(
+    margin: Margin, found: Quantity, sides: Sides, tightness: float | None = None
+) -> Finding:
+    """The finding at the worst element of `margin`."""
+    worst = margin.worst()
+    computed, stated = (_element(side, worst, found.value) for side in sides)
+    return Finding(
+        margin=margin.at(worst),
+        error=abs(float(np.ravel(found.value)[worst])),
+        stated=stated,
+        computed=computed,
+        comparisons=int(np.count_nonzero(found.half_width)),
+        tightness=tightness,
+    )
+
+
+def _fits(value: Array, like: Array) -> bool:
+    return value.ndim == 0 or value.shape == like.shape
+
+
+def _element(side: Quantity | None, index: int, like: Array) -> float | None:
+    """The entry of `side` that belongs to entry `index` of `like`, if their shapes say which."""
+    if side is None or not _fits(side.value, like):
+        return None
+    return float(np.ravel(np.broadcast_to(side.value, like.shape))[index])
+
+
+def _least_ratio(large: Array, small: Array) -> float | None:
+    """The smallest large/small over the elements where both are positive."""
+    large, small = np.broadcast_arrays(large, small)
+    both = (large > 0) & (small > 0)
+    return float(np.min(large[both] / small[both])) if np.any(both) else None
+
+
+def _brief(array: Array) -> str:
+    return np.array2string(array, precision=4, threshold=6, separator=", ").replace("\n", "")

@@ -1,0 +1,74 @@
+"""What a lane evaluates of its device: q₊ and q₋, with everything costly done beforehand.
+
+Where a device's numbers differ between lanes, a reciprocal or an exponential of them alone would be
+taken anew at every step.  It becomes one more number of the lane, with the same bits.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from aimctheory.device import Device
+from aimctheory.tree.printed import leaf_text, text
+from aimctheory.tree.recorder import Node, evaluate, walk
+
+_COSTLY = {"/", "exp", "log", "power", "sqrt"}
+
+
+@dataclass(frozen=True, eq=False)
+class LaneCell:
+    """q₊ and q₋ as trees in ``w`` and `numbers`; `fixed` says what some of these stand for."""
+
+    up: Node
+    down: Node
+    numbers: Mapping[str, Any]
+    fixed: Mapping[str, Node]
+
+
+_KNOWN: WeakKeyDictionary[Device, LaneCell] = WeakKeyDictionary()
+
+
+def lane_cell(device: Device) -> LaneCell:
+    """The device as a lane has it; found once for each device.
+
+    >>> from aimctheory import linear
+    >>> cell = lane_cell(linear(tau=np.array([1.0, 2.0])))
+    >>> {name: text(node) for name, node in cell.fixed.items()}
+    {'fixed1': '1.0 / tau'}
+    """
+    if device in _KNOWN:
+        return _KNOWN[device]
+    differing = {name for name, value in device.numbers.items() if np.ndim(value)}
+    fixed: dict[str, Node] = {}
+    named: dict[str, Node] = {}
+    free = (f"fixed{i}" for i in itertools.count(1) if f"fixed{i}" not in device.numbers)
+
+    def settle(node: Node) -> Node:
+        below = inputs([node])
+        costly = any(part.kind in _COSTLY for part in walk([node]))
+        if costly and "w" not in below and below & differing:
+            key = text(node)
+            if key not in named:
+                name = next(free)
+                named[key], fixed[name] = Node("input", (), name), node
+            return named[key]
+        return Node(node.kind, tuple(map(settle, node.args)), node.label)
+
+    up, down = map(settle, device.trees)
+    used = inputs([up, down])
+    numbers = {name: value for name, value in device.numbers.items() if name in used}
+    for name, node in fixed.items():
+        numbers[name] = evaluate(node, lambda leaf: np.asarray(device.numbers[leaf.label]))
+    _KNOWN[device] = LaneCell(up, down, numbers, fixed)
+    return _KNOWN[device]
+
+
+def inputs(nodes: Iterable[Node]) -> set[str]:
+    """The text of every input below `nodes`."""
+    return {leaf_text(node) for node in walk(nodes) if not node.args and node.kind != "number"}

@@ -1,0 +1,96 @@
+"""What Numba is told: the compiled meaning of the plain functions that kernels are made of.
+
+Importing this imports Numba.  Generated modules and `lane_loops` are ordinary Python; compiled,
+`where` becomes a select without branches, `lane_loops.call` a call by address, and
+`lane_loops.wide_vectors` a permission for the compiler.
+"""
+
+from __future__ import annotations
+
+from inspect import isfunction
+from types import ModuleType
+from typing import Any
+
+from llvmlite import ir
+from numba import cfunc, njit, types
+from numba.core import cgutils
+from numba.extending import lower_builtin, register_jitable, type_callable
+from numba.np.arrayobj import make_array
+
+from aimctheory.simulator import lane_loops, noise
+from aimctheory.simulator.kernel_text import ENTRIES
+from aimctheory.tree import elementary
+
+
+@type_callable(elementary.where)
+def _where_type(context: Any) -> Any:
+    return lambda condition, a, b: context.unify_types(a, b)
+
+
+@lower_builtin(elementary.where, types.Any, types.Any, types.Any)
+def _where(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+    kind = signature.return_type
+    wanted = zip(values, signature.args, (types.boolean, kind, kind), strict=True)
+    return builder.select(*(target.cast(builder, *value) for value in wanted))
+
+
+@type_callable(lane_loops.wide_vectors)
+def _wide_vectors_type(context: Any) -> Any:
+    return lambda: types.void
+
+
+@lower_builtin(lane_loops.wide_vectors)
+def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+    # Left to itself LLVM uses half of AVX-512.  llvmlite's own `add` knows bare words only.
+    set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+    return target.get_dummy_value()
+
+
+@type_callable(lane_loops.call)
+def _call_type(context: Any) -> Any:
+    return lambda function, cells, number, raw, scalar, b, n, k, first, last: types.void
+
+
+@lower_builtin(lane_loops.call, *[types.Any] * 10)
+def _call(target: Any, builder: Any, signature: Any, values: Any) -> Any:
+    def block(position: int) -> Any:
+        array = make_array(signature.args[position])(target, builder, values[position])
+        first = builder.extract_value(array.strides, 0)
+        start = builder.mul(values[5], first)
+        return builder.bitcast(cgutils.pointer_add(builder, array.data, start), array.data.type)
+
+    scalar = make_array(signature.args[4])(target, builder, values[4]).data
+    given = [block(1), block(2), block(3), scalar]
+    whole = zip(values[6:], signature.args[6:], strict=True)
+    given += [target.cast(builder, value, kind, types.int64) for value, kind in whole]
+    kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
+    builder.call(builder.inttoptr(values[0], kind.as_pointer()), given)
+    return target.get_dummy_value()
+
+
+_PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+for _small in (*elementary.KERNEL_FUNCTIONS, *noise.KERNEL_FUNCTIONS):
+    register_jitable(forceinline=True, **_PLAIN)(_small)
+for _loop in lane_loops.KERNEL_FUNCTIONS:
+    register_jitable(**_PLAIN)(_loop)
+
+inlined = njit(inline="always", error_model="numpy")
+"""Decorates what kernel functions call within their module."""
+
+driver = njit(cache=True, nogil=True, no_cfunc_wrapper=True, error_model="numpy")
+"""Decorates what Python calls: the run over blocks."""
+
+
+def entry(module: ModuleType, name: str) -> Any:
+    """An entry of a generated module, compiled to be called by its address, the rest inlined.
+
+    The third array of `steps` is the words of raw draws, that of `query_points` room for points.
+    """
+    for other, value in list(vars(module).items()):
+        own = isfunction(value) and value.__module__ == module.__name__
+        if own and other not in ENTRIES:
+            setattr(module, other, inlined(value))
+    doubles, words = types.CPointer(types.float64), types.CPointer(types.uint32)
+    third = words if name == "steps" else doubles
+    signature = types.void(doubles, doubles, third, doubles, *[types.int64] * 4)
+    return cfunc(signature, cache=True, error_model="numpy")(getattr(module, name))

@@ -1,0 +1,272 @@
+"""One run's inputs, checked once and broadcast: what both engines start from.
+
+The only shape rule: every number (hyper-parameter, device, law, objective, start value) broadcasts
+by NumPy to (replicates, coordinates); a scalar, (D,), (R, 1) or (R, D).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimctheory.algorithms.record import Algorithm
+from aimctheory.device import Device
+from aimctheory.laws import Law
+from aimctheory.objectives.record import Objective
+from aimctheory.response import Response
+from aimctheory.simulator.noise import SAMPLE
+from aimctheory.tree.recorder import Names, Ops
+
+Average = Callable[[Any, Any, Any, Ops], Any]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Problem:
+    """What is simulated: records, settled numbers and start values (R, D), all checked."""
+
+    algorithm: Algorithm
+    devices: Mapping[str, Device]
+    objective: Objective
+    laws: Mapping[str, Law]
+    hyper: Mapping[str, Any]
+    start: Mapping[str, NDArray[np.float64]]
+    averages: Mapping[str, Average]
+    replicates: int
+    coordinates: int
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """Every number of the run under the name it has in a kernel."""
+        groups: list[tuple[str, Mapping[str, Any]]] = [
+            ("hyper", self.hyper),
+            ("objective", self.objective.numbers),
+            *((stream, law.numbers) for stream, law in self.laws.items()),
+            *((array, device.numbers) for array, device in self.devices.items()),
+        ]
+        named = [(f"{group}_{name}", v) for group, found in groups for name, v in found.items()]
+        values = dict(named)
+        if len(values) < len(named):
+            twice = next(name for name, _ in named if [n for n, _ in named].count(name) > 1)
+            raise ValueError(
+                f"{self.algorithm.id}: two numbers would be called {twice}; rename an array, a "
+                "noise stream or a parameter"
+            )
+        rows, columns = self.objective.shape
+        place = np.arange(rows * columns, dtype=float)
+        values |= {"row": place // columns, "column": place % columns}
+        values |= {"rows": float(rows), "columns": float(columns)}
+        return values
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of averages whose products are summed, each average with itself included."""
+        return list(combinations_with_replacement(self.averages, 2))
+
+    def bounds(self, array: str) -> tuple[Any, Any]:
+        """The dynamic range of an array's devices."""
+        return self.devices[array].dynamic_range
+
+    def stream_coordinates(self, per: str) -> NDArray[np.uint32]:
+        """The coordinate word of each of the D elements: its own, its row's or its column's."""
+        place = np.arange(self.coordinates, dtype=np.uint32)
+        columns = np.uint32(self.objective.shape[1])
+        return {"element": place, "row": place // columns, "column": place % columns}[per]
+
+
+def array_slope(
+    problem: Problem, weights: NDArray[np.float64], rows: NDArray[np.intp] | None
+) -> NDArray[np.float64]:
+    """The gradient of coupled coordinates, (R, D), on the mini-batches `rows` or on everything.
+
+    Raises ValueError where the objective returns another shape.
+    """
+    slope = np.asarray(problem.objective.gradient(weights, rows), dtype=float)
+    if slope.shape != weights.shape:
+        raise ValueError(
+            f"{problem.objective.id}: the gradient at weights {weights.shape} has shape "
+            f"{slope.shape}; it must have that of the weights"
+        )
+    return slope
+
+
+def update(
+    problem: Problem, state: Names, slope: Callable[[Any], Any], raw: Callable[[str], Any],
+    hyper: Names, law_numbers: Mapping[str, Names], ops: Ops,
+) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
+    """One iteration of one element in any reading: new states and averages.
+
+    The gradient is complete when the step sees it: the objective's at the query point, sampling
+    noise included, plus the law of stream "gradient", whose draw averages may ask for.
+    """
+    point = problem.algorithm.query(state, hyper, ops)
+    gradient = slope(point)
+    drawn = {"gradient": 0.0}
+    if "gradient" in problem.laws:
+        law = problem.laws["gradient"].form
+        drawn["gradient"] = law.draw(raw("gradient"), point, law_numbers["gradient"], ops)
+        gradient = gradient + drawn["gradient"]
+    new = problem.algorithm.step(state, hyper, gradient, ops)
+
+    def noise(name: str, per: str = "element") -> Any:
+        return drawn[name] if name in drawn else ops.noise(name, per)
+
+    seen = replace(ops, noise=noise)
+    averaged = {name: f(state, hyper, gradient, seen) for name, f in problem.averages.items()}
+    return new, averaged
+
+
+def pose(
+    algorithm: Algorithm, device: Device | Mapping[str, Device], objective: Objective, *,
+    hyper: Mapping[str, Any], noise: Law | Mapping[str, Law] | None,
+    start: Mapping[str, Any] | None, replicates: int, averages: Mapping[str, Average] | None,
+) -> Problem:  # fmt: skip
+    """The checked problem; every mistake is a ValueError of one sentence."""
+    if not isinstance(replicates, int | np.integer) or replicates < 1:
+        raise ValueError(f"replicates = {replicates!r} is not a positive integer")
+    _check_names(algorithm, averages)
+    problem = Problem(
+        algorithm=algorithm,
+        devices=_devices(algorithm, device),
+        objective=objective,
+        laws=_laws(algorithm, noise),
+        hyper=algorithm.settle(hyper),
+        start={},
+        averages=dict(averages or {}),
+        replicates=int(replicates),
+        coordinates=objective.coordinates,
+    )
+    shape = (problem.replicates, problem.coordinates)
+    for name, value in problem.numbers.items():
+        _fits(name, value, shape)
+    object.__setattr__(problem, "start", _start(problem, start or {}, shape))
+    return problem
+
+
+_TAKEN = {
+    "state", "hyper", "objective", "raw", "average", "sum", "product", "low", "high", "noise",
+    "pulse", "response", "sound",
+}  # fmt: skip
+_STREAMS = {"gradient", SAMPLE}  # a stream of an algorithm by this name would repeat their numbers
+
+
+def _check_names(algorithm: Algorithm, averages: Mapping[str, Average] | None) -> None:
+    """Names become those of a kernel's variables, beside the ones that it has itself."""
+    if not isinstance(averages, Mapping | None):
+        raise ValueError(f"averages = {averages!r} is not a mapping of names to functions")
+    for name, average in (averages or {}).items():
+        if not _is_name(name):
+            raise ValueError(f"averages: {name!r} is not a Python name; use letters, digits and _")
+        if not callable(average):
+            raise ValueError(
+                f"averages: {name!r} is {average!r}; give a function of (state, hyper, gradient, "
+                "ops)"
+            )
+    named = (
+        ("state", algorithm.states, _TAKEN),
+        ("noise stream", algorithm.noises, _TAKEN | _STREAMS),
+    )
+    for what, names, taken in named:
+        for name in names:
+            if not _is_name(name) or name in taken:
+                raise ValueError(
+                    f"{algorithm.id}: a {what} cannot be called {name!r}; use another Python name"
+                )
+
+
+def _is_name(name: Any) -> bool:
+    return (
+        isinstance(name, str)
+        and name.isidentifier()
+        and unicodedata.normalize("NFKC", name) == name  # as Python reads it
+    )
+
+
+def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {value!r} is not a number or an array of numbers") from None
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        raise ValueError(
+            f"{name} has shape {array.shape}, which does not broadcast to (replicates, "
+            f"coordinates) = {shape}; give a scalar, ({shape[1]},), ({shape[0]}, 1) or {shape}"
+        ) from None
+
+
+def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dict[str, Device]:
+    arrays = list(algorithm.arrays)
+    given: dict[str, Any] = dict.fromkeys(arrays, device)
+    if isinstance(device, Mapping):
+        given = dict(device)
+    for name in given:
+        if name not in arrays:
+            raise ValueError(
+                f"{algorithm.id} has no array {name!r}; it has: {', '.join(arrays) or 'none'}"
+            )
+    for name in arrays:
+        if not isinstance(given.get(name), Device):
+            raise ValueError(
+                f"array {name!r} of {algorithm.id} has no device (got {_what(given.get(name))}); "
+                f"pass one Device for all arrays, or a Device for each of: {', '.join(arrays)}"
+            )
+    return {name: given[name] for name in arrays}
+
+
+def _what(given: Any) -> str:
+    if isinstance(given, Response):
+        return f"the response {given.id}: call it with numbers"
+    return repr(given)
+
+
+def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[str, Law]:
+    given: dict[str, Any] = {} if noise is None else {"gradient": noise}
+    if isinstance(noise, Mapping):
+        given = dict(noise)
+    streams = ("gradient", *algorithm.noises)
+    for stream, law in given.items():
+        if stream not in streams:
+            raise ValueError(
+                f"{algorithm.id} has no noise stream {stream!r}; it has: {', '.join(streams)}"
+            )
+        if not isinstance(law, Law):
+            raise ValueError(
+                f"noise of stream {stream!r} is {law!r}; pass a law such as gaussian(0.5)"
+            )
+        if stream != "gradient" and law.form.state_dependent:
+            raise ValueError(
+                f"the law {law.form.id} depends on the query point, which only stream 'gradient' "
+                f"has, not {stream!r}"
+            )
+    return given
+
+
+def _start(
+    problem: Problem, given: Mapping[str, Any], shape: tuple[int, int]
+) -> dict[str, NDArray[np.float64]]:
+    states = problem.algorithm.states
+    for name in given:
+        if name not in states:
+            raise ValueError(
+                f"{problem.algorithm.id} has no state {name!r}; it has: {', '.join(states)}"
+            )
+    start = {name: _fits(f"start {name}", given.get(name, v), shape) for name, v in states.items()}
+    for name, values in start.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"start {name} = {given[name]} is not finite; give real numbers")
+    for name in problem.algorithm.arrays:
+        low, high = problem.bounds(name)
+        outside = (start[name] < low) | (start[name] > high)
+        if outside.any():
+            raise ValueError(
+                f"start {name} = {start[name][outside][0]:g} is outside the dynamic range "
+                f"[{np.max(low):g}, {np.min(high):g}] of its device; start inside it"
+            )
+    return start

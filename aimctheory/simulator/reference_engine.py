@@ -1,0 +1,130 @@
+"""The reference engine: the step function itself, called with NumPy arrays of shape (R, D).
+
+Slow and obviously right.  It owes nothing to the recorder or the printer; it shares with the
+kernels the definitions, the noise and the elementary functions, and must agree with them bit for
+bit wherever no matrix product enters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimctheory.device import Device
+from aimctheory.simulator.noise import raw_draws, sample_rows
+from aimctheory.simulator.plan import Plan
+from aimctheory.simulator.problem import array_slope, update
+from aimctheory.tree.elementary import where
+from aimctheory.tree.recorder import Names, numpy_ops
+
+Array = NDArray[np.float64]
+Steps = NDArray[np.int64]
+
+
+def pulse(device: Device) -> Callable[[Array, Array], Array]:
+    """U(w, d) = w + d·q₊(w) for d ≥ 0, w + d·q₋(w) for d < 0; RF25 (3)."""
+    return lambda w, d: w + d * response(device)(w, d)
+
+
+def response(device: Device) -> Callable[[Array, Array], Array]:
+    """The q that an increment d meets."""
+    return lambda w, d: where(d >= 0.0, device.q_up(w), device.q_down(w))
+
+
+def _numbers(what: str, values: Mapping[str, Any]) -> Names:
+    """Numbers by name, as NumPy has them: Python's own raise where a kernel gives an infinity."""
+    return Names(what, {n: v if np.ndim(v) else np.float64(v) for n, v in values.items()})
+
+
+class Reference:
+    """The engine's moving parts: states (R, D) that `advance` takes forward by a window."""
+
+    def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
+        self.problem, self.key = plan.problem, key
+        problem = plan.problem
+        shape = (problem.replicates, problem.coordinates)
+        self.state = {name: np.array(values) for name, values in problem.start.items()}
+        self.left = np.full(shape, -1, dtype=np.int64)
+        self.broke = np.full(shape, -1, dtype=np.int64)
+        moments = len(problem.averages) + len(problem.pairs)
+        self._sums = np.zeros((moments, *shape))
+        self.sums = np.zeros((batches, moments, *shape))
+        self.records = {s: np.empty((shape[0], records, shape[1])) for s in self.state}
+        self._keep(0)
+        numbers = problem.numbers
+        self._hyper = _numbers("hyper-parameter", problem.hyper)
+        self._parameters = _numbers("parameter", problem.objective.numbers)
+        self._laws = {s: _numbers("number", law.numbers) for s, law in problem.laws.items()}
+        self._replicates = np.arange(problem.replicates)
+        self._fixed: dict[str, Any] = {n: numbers[n] for n in ("row", "column", "rows", "columns")}
+        self._fixed["pulse"] = Names("array", {a: pulse(d) for a, d in problem.devices.items()})
+        self._fixed["response"] = Names(
+            "array", {a: response(d) for a, d in problem.devices.items()}
+        )
+
+    def advance(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
+        """Steps from `begin` through each of `ends`, keeping records and closing batches there."""
+        for end, slot, close in zip(ends, slots, closes, strict=True):
+            with np.errstate(all="ignore"):  # leaving the range is an outcome, not a warning
+                for k in range(begin, end):
+                    self._step(k)
+            begin = int(end)
+            if slot >= 0:
+                self._keep(slot)
+            if close >= 0:
+                self.sums[close] = self._sums
+                self._sums[:] = 0.0
+
+    def _keep(self, slot: int) -> None:
+        for name, values in self.state.items():
+            self.records[name][:, slot] = values
+
+    def _raw(self, stream: str, k: int, per: str = "element") -> Array:
+        kind = self.problem.laws[stream].form.raw
+        coordinates = self.problem.stream_coordinates(per)
+        return raw_draws(kind, self.key, stream, self._replicates, coordinates, k)
+
+    def _step(self, k: int) -> None:
+        problem = self.problem
+
+        def noise(name: str, per: str = "element") -> Any:
+            if name not in problem.laws:
+                return 0.0
+            drawn = self._raw(name, k, per)
+            return problem.laws[name].form.draw(drawn, None, self._laws[name], ops)
+
+        ops = numpy_ops(k=np.float64(k), noise=noise, **self._fixed)
+
+        def slope(point: Array) -> Any:
+            objective = problem.objective
+            if objective.elementwise:
+                return objective.gradient(point, self._parameters, ops)
+            rows = None
+            if objective.batch:
+                rows = sample_rows(
+                    self.key, k, self._replicates, objective.batch, objective.samples
+                )
+            return array_slope(problem, point, rows)
+
+        def raw(stream: str) -> Array:
+            return self._raw(stream, k)
+
+        state = Names("state", self.state)
+        new, averaged = update(problem, state, slope, raw, self._hyper, self._laws, ops)
+        shape = (problem.replicates, problem.coordinates)
+        self.state = {name: np.broadcast_to(new[name], shape) for name in self.state}
+        products = (averaged[a] * averaged[b] for a, b in problem.pairs)
+        for sums, value in zip(self._sums, [*averaged.values(), *products], strict=True):
+            sums += value
+        self._watch(k + 1)
+
+    def _watch(self, step: int) -> None:
+        for name in self.problem.algorithm.arrays:
+            low, high = self.problem.bounds(name)
+            outside = (self.state[name] < low) | (self.state[name] > high)
+            self.left[outside & (self.left < 0)] = step
+        for values in self.state.values():
+            self.broke[~np.isfinite(values) & (self.broke < 0)] = step

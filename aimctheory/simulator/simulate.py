@@ -1,0 +1,189 @@
+"""The only loop: an algorithm on devices, minimising an objective under noise.
+
+`simulate` checks its inputs (`problem.pose`), lets an engine advance the states window by window
+(`windows.march`), and collects a `Run`, of what there is if Ctrl-C ends it early.  The engines
+differ in speed only.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimctheory.algorithms.record import Algorithm
+from aimctheory.device import Device
+from aimctheory.laws import Law
+from aimctheory.objectives.record import Objective
+from aimctheory.simulator.noise import key_from
+from aimctheory.simulator.plan import plan
+from aimctheory.simulator.problem import Average, Problem, pose
+from aimctheory.simulator.reference_engine import Reference
+from aimctheory.simulator.run import BatchMeans, Interrupted, Outcomes, Run
+from aimctheory.simulator.windows import Schedule, Watch, least_window, march, watching
+from aimctheory.tree.recorder import Names, numpy_ops
+
+Array = NDArray[np.float64]
+
+BATCHES = 64
+"""Batches that averages are kept in: enough to drop a transient and to estimate an interval."""
+RECORDS = 100
+"""Records kept when `record_every` is not given."""
+
+
+def simulate(
+    algorithm: Algorithm,
+    device: Device | Mapping[str, Device] | None,
+    objective: Objective,
+    *,
+    hyper: Mapping[str, Any],
+    steps: int,
+    noise: Law | Mapping[str, Law] | None = None,
+    start: Mapping[str, Any] | None = None,
+    rng: Any = None,
+    replicates: int = 1,
+    record_every: int | None = None,
+    averages: Mapping[str, Average] | None = None,
+    engine: str = "kernel",
+    progress: bool | Watch | None = None,
+) -> Run:
+    """Trajectories of `replicates` independent runs, with outcomes and averages.
+
+    `device` is one Device for every array or ``{"P": …, "W": …}``; `noise` a law for the gradient
+    or ``{stream: law}``; every number broadcasts to (replicates, coordinates).  `averages` maps a
+    name to ``f(state, hyper, gradient, ops)``, whose batch means over all steps are kept.  A random
+    number depends on (rng, stream, replicate, coordinate, step) only: more replicates, other chunks
+    or threads, or another `record_every` leave every trajectory as it was.
+
+    A call of more than two seconds shows how far it is where stderr is a terminal; ``progress``
+    may be False (never), True (always), or a function that is called with (step, steps) several
+    times a second, the last time with (steps, steps).
+
+    Raises ValueError for a missing, unknown or forbidden name, number or shape.  Ctrl-C raises
+    `Interrupted`, a KeyboardInterrupt whose `run` is the Run of what was recorded until then.
+
+    >>> from aimctheory import analog_sgd, gaussian, linear, quadratic
+    >>> run = simulate(analog_sgd, linear(tau=1), quadratic(minimiser=0.5), noise=gaussian(0.5),
+    ...                hyper={"learning_rate": 0.05}, steps=400, replicates=50, rng=1)
+    >>> print(run)
+    analog-sgd on linear(tau=1, c=0), 400 steps: 50 replicates finished inside the dynamic range.
+    """
+    for name, value in (("steps", steps), ("record_every", record_every)):
+        if name == "record_every" and value is None:
+            continue
+        if not isinstance(value, int | np.integer) or not 1 <= value < 2**34:
+            raise ValueError(f"{name} = {value!r} is not an integer in [1, 2^34)")
+    problem = pose(
+        algorithm, device or {}, objective, hyper=hyper, noise=noise, start=start,
+        replicates=replicates, averages=averages,
+    )  # fmt: skip
+    key, steps = key_from(rng), int(steps)
+    marks = np.append(np.arange(0, steps, int(record_every or max(1, steps // RECORDS))), steps)
+    batches = min(BATCHES, steps) if averages else 0
+    edges = steps * np.arange(batches + 1) // batches if batches else np.zeros(1, dtype=np.int64)
+    schedule = Schedule(steps, marks, edges)
+    provenance = {
+        "algorithm": algorithm.id,
+        "device": _device_text(problem),
+        "objective": objective.id,
+        "noise": {stream: repr(law) for stream, law in problem.laws.items()},
+        "hyper": {n: v if np.ndim(v) == 0 else np.shape(v) for n, v in problem.hyper.items()},
+        "steps": steps,
+        "replicates": problem.replicates,
+        "engine": engine,
+        "key": int(key),
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+    }
+    lanes = problem.replicates * problem.coordinates
+    least = least_window(engine, objective.elementwise, lanes)
+    with watching(progress, lanes) as watch:
+        machine = _engine(engine)(plan(problem), key, marks.size, batches)
+        reached = 0
+        try:
+            for reached in march(machine, schedule, lanes, least):
+                watch(reached, steps)
+            return _collect(problem, machine, schedule, reached, provenance)
+        except KeyboardInterrupt:
+            collect = partial(_collect, problem, machine, schedule, reached, provenance)
+            raise Interrupted(reached, steps, collect) from None
+
+
+def _collect(
+    problem: Problem, machine: Any, schedule: Schedule, reached: int, provenance: dict[str, Any]
+) -> Run:
+    """What lies at or before the step reached.  A window cut short may have left more behind."""
+    kept, closed = schedule.recorded(reached), schedule.closed(reached)
+    marks, edges = schedule.marks[:kept], schedule.edges[: closed + 1]
+    outcomes = Outcomes(_first(machine.left, reached), _first(machine.broke, reached))
+    records = {name: values[:, :kept] for name, values in machine.records.items()}
+    _stop_broken(records, marks, outcomes.broke)
+    return Run(
+        steps=marks,
+        states=records,
+        readout=_readout(problem, records),
+        averages=_batch_means(problem, machine.sums[:closed], edges),
+        outcomes=outcomes,
+        provenance=provenance | {"reached": reached},
+    )
+
+
+def _engine(name: str) -> Any:
+    if name == "reference":
+        return Reference
+    if name == "kernel":
+        from aimctheory.simulator.kernel_engine import Kernel
+
+        return Kernel
+    raise ValueError(f"engine = {name!r} is unknown; choose 'kernel' or 'reference'")
+
+
+def _first(lanes: NDArray[np.int64], reached: int) -> NDArray[np.int64]:
+    """The earliest flagged step of each replicate, −1 for none up to the step reached."""
+    never = np.iinfo(np.int64).max
+    earliest = np.where(lanes < 0, never, lanes).min(axis=1)
+    return np.where(earliest > reached, -1, earliest)
+
+
+def _stop_broken(
+    records: dict[str, Array], marks: NDArray[np.int64], broke: NDArray[np.int64]
+) -> None:
+    if (broke < 0).all():
+        return
+    after = (broke[:, None] >= 0) & (marks[None, :] >= broke[:, None])
+    for values in records.values():
+        values[after] = np.nan
+
+
+def _readout(problem: Problem, records: dict[str, Array]) -> Array:
+    hyper = {n: v if np.ndim(v) == 0 else _per_record(v, problem) for n, v in problem.hyper.items()}
+    state, numbers = Names("state", records), Names("hyper-parameter", hyper)
+    with np.errstate(all="ignore"):
+        return np.asarray(problem.algorithm.readout(state, numbers, numpy_ops()))
+
+
+def _per_record(value: Any, problem: Problem) -> Array:
+    shape = (problem.replicates, problem.coordinates)
+    return np.broadcast_to(np.asarray(value, dtype=float), shape)[:, None, :]
+
+
+def _batch_means(problem: Problem, sums: Array, edges: NDArray[np.int64]) -> dict[str, BatchMeans]:
+    lengths = np.diff(edges)[:, None, None, None]
+    each = (sums / lengths).transpose(1, 2, 0, 3)  # (moments, R, batches, D)
+    mean = dict(zip(problem.averages, each, strict=False))
+    spread: dict[str, dict[str, Array]] = {name: {} for name in mean}
+    for (a, b), product in zip(problem.pairs, each[len(mean) :], strict=True):
+        with np.errstate(all="ignore"):  # of replicates that are no longer finite
+            found = product - mean[a] * mean[b]
+        spread[a][b] = spread[b][a] = np.maximum(found, 0.0) if a == b else found
+    return {n: BatchMeans(edges, mean[n], spread[n].pop(n), spread[n]) for n in mean}
+
+
+def _device_text(problem: Problem) -> str:
+    devices = {repr(d) for d in problem.devices.values()}
+    if len(devices) == 1:
+        return devices.pop()
+    return ", ".join(f"{a}: {d!r}" for a, d in problem.devices.items()) or "no device"
