@@ -12,23 +12,70 @@ import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import sympy
 
-from aimctheory.notation import w
+from aimctheory.certified import lipschitz
+from aimctheory.certified.conditions import Condition, definition_1
+from aimctheory.certified.pair import Pair, is_symmetric_everywhere, origin, symmetric_points
+from aimctheory.certified.penalty import first_valid_form, penalty_values
+from aimctheory.certified.zeros import Root
+from aimctheory.notation import Parameter, rational, w
 from aimctheory.tree.formulas import lower
-from aimctheory.tree.recorder import Node, evaluate
+from aimctheory.tree.recorder import NUMPY_CALLS, Names, Node, evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from aimctheory.certified.conditions import Condition
-    from aimctheory.certified.zeros import Root
-    from aimctheory.response import Response
+    Array = NDArray[np.float64]
 
 Number = Any  # a float, or an array of floats that broadcasts to (replicates, coordinates)
+
+
+class Symbols(Protocol):
+    """What a device asks of its response: formulas and their parameters (`response.Response`)."""
+
+    @property
+    def id(self) -> str:
+        """The name that sentences use."""
+
+    @property
+    def title(self) -> str:
+        """The name that figures and kernels use."""
+
+    @property
+    def up(self) -> sympy.Expr:
+        """q₊ as a formula in `notation.w` and the parameters."""
+
+    @property
+    def down(self) -> sympy.Expr:
+        """q₋ as a formula in `notation.w` and the parameters."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Symbol, domain and meaning of each number."""
+
+    @property
+    def dynamic_range(self) -> tuple[sympy.Expr, sympy.Expr]:
+        """The saturation points as formulas in the parameters."""
+
+    @property
+    def closed_penalty(self) -> Any:
+        """The declared penalty, None where it is derived."""
+
+    def substituted(self, values: dict[sympy.Symbol, sympy.Expr]) -> Symbols:
+        """The same formulas with some parameters fixed."""
+
+    def symmetric_points(self) -> tuple[sympy.Expr, ...]:
+        """The symmetric points that have a closed form."""
+
+    def symmetric_point(self) -> sympy.Expr:
+        """The one symmetric point in closed form, else ValueError."""
+
+    def penalty(self) -> sympy.Expr | None:
+        """R_c in closed form, or None."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +90,7 @@ class Device:
     (0.5, 1.5, 0.0)
     """
 
-    response: Response
+    response: Symbols
     numbers: Mapping[str, Any]
 
     def __post_init__(self) -> None:
@@ -105,6 +152,11 @@ class Device:
         )
         return f"{self.response.id}({', '.join(shown)})"
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What the numbers broadcast to: () for one cell."""
+        return np.broadcast_shapes(*map(np.shape, self.numbers.values()))
+
     # ---- the numeric form -------------------------------------------------------------------
 
     @functools.cached_property
@@ -131,23 +183,35 @@ class Device:
     def exact(self) -> dict[sympy.Symbol, sympy.Rational]:
         """The scalar numbers as the rationals that their shortest decimals say."""
         return {
-            p.symbol: sympy.Rational(repr(self.numbers[p.name]))
+            p.symbol: rational(self.numbers[p.name])
             for p in self.response.parameters
             if not np.ndim(self.numbers[p.name])
         }
 
-    def _evaluate(self, which: int, weight: ArrayLike) -> NDArray[np.float64]:
+    def responses(
+        self, weight: Any, calls: Mapping[str, Callable[..., Any]] = NUMPY_CALLS
+    ) -> Names:
+        """q₊ and q₋ at a weight, as `up` and `down`: what the rule of `tree.pulse` asks for.
+
+        `calls` evaluates the functions of the tree (see `tree.recorder.evaluate`); the default
+        takes arrays.
+        """
+        values = {**self.numbers, "w": weight}
+        up, down = (evaluate(tree, lambda leaf: values[leaf.label], calls) for tree in self.trees)
+        return Names("response", {"up": up, "down": down})
+
+    def _evaluate(self, tree: Node, weight: ArrayLike) -> Array:
         values = {**self.numbers, "w": np.asarray(weight, dtype=float)}
-        result = evaluate(self.trees[which], lambda leaf: values[leaf.label])
+        result = evaluate(tree, lambda leaf: values[leaf.label])
         return np.broadcast_to(result, np.broadcast_shapes(np.shape(result), np.shape(weight)))
 
     def q_up(self, weight: ArrayLike) -> NDArray[np.float64]:
         """q₊(w): what an upward increment is multiplied by."""
-        return self._evaluate(0, weight)
+        return self._evaluate(self.trees[0], weight)
 
     def q_down(self, weight: ArrayLike) -> NDArray[np.float64]:
         """q₋(w): what a downward increment is multiplied by."""
-        return self._evaluate(1, weight)
+        return self._evaluate(self.trees[1], weight)
 
     def mean_response(self, weight: ArrayLike) -> NDArray[np.float64]:
         """F(w) = (q₋ + q₊)/2."""
@@ -179,12 +243,12 @@ class Device:
     # ---- theory in numbers ------------------------------------------------------------------
 
     @functools.cached_property
-    def fixed(self) -> Response:
+    def fixed(self) -> Symbols:
         """The response with this device's numbers in the formulas.
 
         Raises ValueError for a device with arrays: ask one element at a time.
         """
-        arrays = [name for name, value in self.numbers.items() if np.ndim(value)]
+        arrays = self._arrays()
         if arrays:
             raise ValueError(
                 f"{self!r}: closed forms and certificates are for one cell, and "
@@ -192,77 +256,111 @@ class Device:
             )
         return self.response.substituted(dict(self.exact))
 
+    def _arrays(self) -> list[str]:
+        return [name for name, value in self.numbers.items() if np.ndim(value)]
+
+    @functools.cached_property
+    def pair(self) -> Pair:
+        """The formulas of q₊ and q₋ with this device's numbers, and the range between them.
+
+        Raises ValueError for a device with arrays.
+        """
+        fixed = self.fixed
+        return Pair(fixed.up, fixed.down, *fixed.dynamic_range)
+
     def symmetric_points(self) -> tuple[Root, ...]:
         """The symmetric points in the dynamic range, isolated by ball arithmetic, in order.
 
-        A spot that could not be settled has multiplicity None.
+        A spot that stayed undecided has multiplicity None; the tuple is empty where every weight is
+        symmetric.  Raises ValueError for a device with arrays.
         """
         return self._isolated
 
     @functools.cached_property
     def _isolated(self) -> tuple[Root, ...]:
-        from aimctheory.certified.conditions import symmetric_points
-
-        return symmetric_points(self)
+        closed = [point.subs(self.exact) for point in self.response.symmetric_points()]
+        return symmetric_points(self.pair, closed)
 
     def symmetric_point(self) -> float:
         """The symmetric point w⋄.
 
-        Raises ValueError unless there is exactly one, naming those found.
+        Raises ValueError unless there is exactly one, naming those found, and for a device with
+        arrays.
         """
-        from aimctheory.certified.conditions import is_symmetric_everywhere
-
-        points = self.symmetric_points()
-        if len(points) == 1 and points[0].multiplicity is not None:
-            return points[0].value
-        if is_symmetric_everywhere(self.fixed):
+        roots = self.symmetric_points()
+        if len(roots) == 1 and roots[0].multiplicity is not None:
+            return roots[0].value
+        if is_symmetric_everywhere(self.pair):
             raise ValueError(
                 f"{self!r}: every weight is symmetric (q_up = q_down); "
                 "this needs a response with exactly one symmetric point"
             )
         low, high = self.dynamic_range
-        found = sum(point.multiplicity is not None for point in points)
-        rest = f" and {len(points) - found} undecided" if found < len(points) else ""
+        found = sum(root.multiplicity is not None for root in roots)
+        rest = f" and {len(roots) - found} undecided" if found < len(roots) else ""
         raise ValueError(
             f"{self!r} has {found}{rest} symmetric points in [{low:g}, {high:g}] "
-            f"({', '.join(f'w = {point}' for point in points) or 'none'}) and exactly one is "
+            f"({', '.join(f'w = {root}' for root in roots) or 'none'}) and exactly one is "
             "needed; use other numbers, or symmetric_points() to choose one"
         )
 
+    def penalty_origin(self) -> float | Array:
+        """Where the penalty R_c is 0: the symmetric point, or 0 where every weight is symmetric.
+
+        One per element for a device with arrays, from the response's closed form.
+
+        Raises ValueError where there is not exactly one symmetric point.
+
+        >>> from aimctheory.catalogue import linear
+        >>> linear(tau=[1.0, 2.0], c=0.5).penalty_origin()
+        array([0.5, 1. ])
+        """
+        if sympy.expand(self.response.down - self.response.up) == 0:
+            return 0.0
+        if not self._arrays():
+            return self.symmetric_point()
+        points = self._number(self.response.symmetric_point())
+        return np.array(np.broadcast_to(points, self.shape))
+
     def conditions(self) -> tuple[Condition, ...]:
         """Each condition of RF25's Definition 1: true, false or undecided, with a witness."""
-        from aimctheory.certified.conditions import definition_1
+        return definition_1(self.pair, self.symmetric_points())
 
-        return definition_1(self)
+    def penalty(self, weight: ArrayLike) -> Array:
+        """R_c(w) = ∫ R from w⋄ to w, RF25 (42), to the last digits; NaN outside the dynamic range.
 
-    def penalty(self, weight: ArrayLike) -> NDArray[np.float64]:
-        """R_c(w) with R_c(w⋄) = 0; NaN outside the dynamic range.
+        From the closed form where `penalty_form` says so, else by rigorous quadrature.
 
-        From the closed form where `penalty_form` says so, else by quadrature.
+        Raises ValueError where there is not exactly one symmetric point, and for a declared
+        `closed_penalty` that is not the integral of R from there.
         """
-        from aimctheory.certified.conditions import penalty_values
-
-        return penalty_values(self, weight)
+        closed, start = self._penalty
+        return penalty_values(closed, self.pair, start, weight)
 
     def penalty_form(self) -> str:
-        """``"closed form"``, or ``"quadrature"`` where none is known to be real."""
-        from aimctheory.certified.conditions import penalty_form
+        """``"closed form"``, or ``"quadrature"`` where none is known to be real; see `penalty`."""
+        return "quadrature" if self._penalty[0] is None else "closed form"
 
-        return penalty_form(self)
+    @functools.cached_property
+    def _penalty(self) -> tuple[sympy.Expr | None, Root]:
+        """The closed form of R_c, None without one, and where R_c is zero."""
+        if not is_symmetric_everywhere(self.pair):
+            self.symmetric_point()  # raises unless there is exactly one
+        start = origin(self.pair, self.symmetric_points())
+        declared = self.response.closed_penalty is not None
+        # Of a declared form there may be no case for these symbols, but one for these numbers.
+        general = None if declared else self.response.penalty()
+        candidates = (None if general is None else general.subs(self.exact), self.fixed.penalty())
+        closed = first_valid_form(candidates, self.pair, start, declared=declared, owner=repr(self))
+        return closed, start
 
     @functools.cached_property
     def F_max(self) -> float:  # the papers' symbol
         """The largest mean response in the dynamic range, of all elements (to 1e-13 of it)."""
         return self._largest(self.mean_response)
 
-    @functools.cached_property
-    def q_max(self) -> float:
-        """The largest response in the dynamic range, of all elements (to 1e-13 of it)."""
-        return self._largest(lambda x: np.maximum(self.q_up(x), self.q_down(x)))
-
     def _largest(self, f: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
-        shape = np.broadcast_shapes(*map(np.shape, self.numbers.values()))
-        low, high = (np.broadcast_to(end, shape) for end in self.dynamic_range)
+        low, high = (np.broadcast_to(end, self.shape) for end in self.dynamic_range)
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             if not (self.response.up.has(w) or self.response.down.has(w)):
                 return float(np.max(f(np.zeros(1))))
@@ -295,6 +393,4 @@ class Device:
         >>> power(tau=1, gamma=0.5).lipschitz("G/sqrt(F)")
         inf
         """
-        from aimctheory.certified.conditions import lipschitz
-
-        return lipschitz(self, function, low, high)
+        return lipschitz.lipschitz(self.pair, function, low, high, owner=repr(self))

@@ -67,6 +67,15 @@ Sigma = sympy.Symbol("Sigma", nonnegative=True)
 """E|ξ|, the mean absolute noise of one coordinate."""
 
 
+def rational(number: float) -> sympy.Rational:
+    """The rational that a float's shortest decimal says: 0.1 is 1/10.
+
+    >>> rational(0.1), rational(2)
+    (1/10, 2)
+    """
+    return sympy.Rational(repr(float(number)))
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """The real numbers between `low` and `high`; an infinite end is open.

@@ -14,18 +14,16 @@ import functools
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy
 
 from aimctheory.certified.closed_form import gathered, integral_from_zero, real_zeros
-from aimctheory.notation import POSITIVE, REALS, Parameter, Source, w
+from aimctheory.device import Device
+from aimctheory.notation import POSITIVE, REALS, Parameter, Source, rational, w
 from aimctheory.tree.formulas import lower
 from aimctheory.tree.recorder import Node, evaluate
-
-if TYPE_CHECKING:
-    from aimctheory.device import Device
 
 EVERYWHERE = (-sympy.oo, sympy.oo)
 
@@ -141,8 +139,6 @@ class Response:
 
         Raises ValueError for a missing, unknown or forbidden number.
         """
-        from aimctheory.device import Device
-
         return Device(self, numbers)
 
 
@@ -160,7 +156,7 @@ def _exact(formula: Any, name: str) -> sympy.Expr:
             f"{name} = {formula!r} is not a formula; write a SymPy expression in aimctheory.w"
         )
     decimals = expression.atoms(sympy.Float)
-    return expression.xreplace({x: sympy.Rational(repr(float(x))) for x in decimals})
+    return expression.xreplace({x: rational(x) for x in decimals})
 
 
 def _branch(formula: sympy.Expr, values: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr | None:

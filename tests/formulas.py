@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 
 import mpmath
+import numpy as np
 import sympy
+from scipy.optimize import minimize_scalar
 from sympy import Rational
 
 from aimctheory.algorithms.record import LEARNING_RATE, Algorithm
@@ -61,3 +63,18 @@ def made(step, arrays=("W",), buffers=(), noises=("read",)):
         step=step,
         readout=lambda state, hyper, ops: state.W,
     )
+
+
+def q_max(cell):
+    """The largest response of one cell: at an end of its range, or refined from a grid."""
+    low, high = cell.dynamic_range
+    w = np.linspace(low, high, 401) if np.isfinite(high - low) else np.zeros(3)
+    best = 0.0
+    for q in (cell.q_up, cell.q_down):
+        k = int(np.clip(np.argmax(q(w)), 1, len(w) - 2))
+        near = (w[k - 1], w[k + 1])
+        best = max(best, float(q(w).max()))
+        if near[0] < near[1]:
+            found = minimize_scalar(lambda x, q=q: -float(q(x)), bounds=near, method="bounded")
+            best = max(best, -float(found.fun))
+    return best

@@ -49,8 +49,9 @@ MAY_IMPORT = {
 # Folders and modules whose imports are narrower than their side's.
 ONLY = {
     "notation": set(),
-    "tree": {"notation", "tree"},
+    "tree": {"notation", "tree", "algorithms"},
     "tree.elementary": set(),
+    "tree.pulse": set(),
     "tree.recorder": {"notation", "tree.elementary"},
     "tree.printed": {"tree.recorder"},
     "tree.formulas": {"notation", "tree.recorder", "tree.printed"},

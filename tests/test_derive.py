@@ -326,5 +326,5 @@ def test_bad_input_is_named_in_one_sentence(name):
 
 def test_a_step_that_forgets_a_state_is_refused():
     forgetful = made(lambda s, p, x, ops: {"W": s.W}, buffers=("H",))
-    with pytest.raises(ValueError, match="must return every state once: W, H"):
+    with pytest.raises(ValueError, match="must return a dict with every state once: W, H"):
         mean_drift(forgetful)

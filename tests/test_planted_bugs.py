@@ -70,7 +70,7 @@ def test_without_a_bug_nothing_differs(honest, printed):
 
 
 def swapped(device):
-    return lambda w, d: where(d >= 0.0, device.q_down(w), device.q_up(w))
+    return lambda w, d: w + d * where(d >= 0.0, device.q_down(w), device.q_up(w))
 
 
 def without_absolute_value(device):
@@ -95,7 +95,7 @@ def shared_by_replicates(kind, key, stream, replicates, coordinates, step):
 
 
 REFERENCE_BUGS = {
-    "q_up and q_down swapped": ("response", swapped),
+    "q_up and q_down swapped": ("pulse", swapped),
     "the absolute value of d dropped": ("pulse", without_absolute_value),
     "the response taken after the step": ("pulse", after_the_step),
     "the branches of where swapped": ("numpy_ops", dropped_where),

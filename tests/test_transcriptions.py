@@ -23,6 +23,7 @@ from aimctheory.laws import gaussian
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.simulator.noise import key_from, raw_draws
 from aimctheory.simulator.simulate import simulate
+from aimctheory.tree import pulse
 from tests.comparison import ALGORITHMS
 
 FOLDER = Path(__file__).with_name("transcriptions")
@@ -165,6 +166,24 @@ def test_the_order_of_the_two_arrays_is_seen():
     )
     with pytest.raises(AssertionError):
         assert_equal(ours, ["P", "W"], list(printed))
+
+
+RULE_BUGS = {
+    "q_up and q_down swapped": lambda d, q, ops: ops.where(d >= 0.0, q.down, q.up),
+    "upwards at d = 0 only": lambda d, q, ops: ops.where(d == 0.0, q.up, q.down),
+    "their mean": lambda d, q, ops: (q.up + q.down) / 2.0,
+}
+
+
+@pytest.mark.parametrize("bug", RULE_BUGS)
+def test_a_mistyped_pulse_rule_is_noticed_although_every_reading_shares_it(monkeypatch, bug):
+    monkeypatch.setattr(pulse, "response", RULE_BUGS[bug])
+    ours = run(analog_sgd, linear(tau=TAU, c=C), {"learning_rate": 0.1}, gaussian(0.5))
+    printed = transcription("analog-sgd").trajectory(
+        W_0, grad_f, given("gradient", 0.5), F_linear, G_linear, alpha=0.1
+    )
+    with pytest.raises(AssertionError):
+        assert_equal(ours, ["W"], [(w,) for w in printed])
 
 
 def test_every_algorithm_has_a_transcription():

@@ -17,13 +17,19 @@ import sympy
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.derive.closures import Closure, Spot
-from aimctheory.derive.inputs import CellLike, ObjectiveLike, cells, input_symbols, slope
+from aimctheory.derive.inputs import (
+    DeviceLike,
+    ObjectiveLike,
+    input_symbols,
+    slope,
+    symbolic_responses,
+)
 from aimctheory.derive.latex import aligned
 from aimctheory.derive.reading import Reading
-from aimctheory.derive.recorded import Recorded, recorded
 from aimctheory.notation import real, w
 from aimctheory.tree.formulas import lift
 from aimctheory.tree.recorder import Node
+from aimctheory.tree.steps import RecordedStep, recorded
 
 ClosureLike: TypeAlias = Closure | sympy.Expr | float
 
@@ -66,7 +72,7 @@ class MeanDrift:
 
 def mean_drift(
     algorithm: Algorithm,
-    device: CellLike | Mapping[str, CellLike] = None,
+    device: DeviceLike | Mapping[str, DeviceLike] = None,
     objective: ObjectiveLike = None,
     *,
     closures: Mapping[str, ClosureLike] | None = None,
@@ -95,7 +101,7 @@ def mean_drift(
     point = lift(source.query, lambda leaf, _: symbols[leaf.kind, leaf.label])
     common: dict[str, Any] = {
         "source": source,
-        "cells": cells(algorithm, device),
+        "responses": symbolic_responses(algorithm, device),
         "symbols": symbols,
         "slope": slope(objective).xreplace({w: point}),
         "point": point,
@@ -116,7 +122,7 @@ def mean_drift(
 
 
 def _balanced(
-    source: Recorded, state: str, states: Mapping[str, sympy.Symbol], common: Mapping[str, Any]
+    source: RecordedStep, state: str, states: Mapping[str, sympy.Symbol], common: Mapping[str, Any]
 ) -> sympy.Expr:
     """E[new state] with the new values of the other states at their old means."""
     results: Mapping[str, Node] = source.step.result

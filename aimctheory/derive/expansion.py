@@ -16,7 +16,7 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import LEARNING_RATE, Algorithm
 from aimctheory.derive.closures import LawLike, exact
 from aimctheory.derive.drift import mean_drift
-from aimctheory.derive.inputs import CellLike, ObjectiveLike, cells, filled
+from aimctheory.derive.inputs import DeviceLike, ObjectiveLike, filled, symbolic_responses
 from aimctheory.derive.latex import aligned
 from aimctheory.derive.moments import second_moment
 from aimctheory.notation import m
@@ -45,7 +45,7 @@ class FirstOrder:
 
 
 def first_order(
-    device: CellLike = None,
+    device: DeviceLike = None,
     objective: ObjectiveLike = None,
     law: LawLike = None,
     *,
@@ -64,7 +64,7 @@ def first_order(
     >>> law.variance.subs(real("W"), 0), law.shift
     (alpha*sigma**2/(2*h), 0)
     """
-    alpha, known = LEARNING_RATE.symbol, cells(algorithm, device)
+    alpha, known = LEARNING_RATE.symbol, symbolic_responses(algorithm, device)
     closures = {f"{m.name}_{array}": exact(law) for array in algorithm.arrays}
     change = mean_drift(algorithm, None, objective, closures=closures)
     ((name, state),) = change.states.items()

@@ -16,18 +16,18 @@ import sympy
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
-from aimctheory.notation import g, real, w
+from aimctheory.notation import g, rational, real, w
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 from aimctheory.tree.formulas import lift
 from aimctheory.tree.recorder import Names, Node, record, recording_ops
 
-CellLike: TypeAlias = Response | Device | None
+DeviceLike: TypeAlias = Response | Device | None
 ObjectiveLike: TypeAlias = Objective | sympy.Expr | None
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SymbolicResponse:
     """F and G of one array, as expressions in `notation.w`."""
 
     mean_response: sympy.Expr
@@ -39,22 +39,10 @@ class Cell:
         return self.mean_response.xreplace(here), self.asymmetry.xreplace(here)
 
 
-def pulse(cell: Cell, weight: sympy.Expr, d: sympy.Expr, *, literal: bool = False) -> sympy.Expr:
-    """Move w by d: w + d·F(w) − |d|·G(w), RF25 (2)."""
-    F, G = cell.at(weight)
-    return sympy.Add(weight, d * F, -sympy.Abs(d) * G, evaluate=not literal)
-
-
-def response(cell: Cell, weight: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
-    """q₊(w) = F − G for d ≥ 0, q₋(w) = F + G below."""
-    F, G = cell.at(weight)
-    return sympy.Piecewise((F - G, d >= 0), (F + G, True))
-
-
-def open_cell(array: str = "") -> Cell:
+def open_response(array: str = "") -> SymbolicResponse:
     """F and G as unknown functions of the weight, named after the array."""
     suffix = f"_{array}" if array else ""
-    return Cell(*(sympy.Function(name + suffix, real=True)(w) for name in "FG"))
+    return SymbolicResponse(*(sympy.Function(name + suffix, real=True)(w) for name in "FG"))
 
 
 def in_symbols(cell: Response | Device) -> Response:
@@ -63,13 +51,17 @@ def in_symbols(cell: Response | Device) -> Response:
     Raises ValueError for anything else and for a device with arrays of numbers.
     """
     if isinstance(cell, Device):
-        return cell.fixed
+        fixed = cell.fixed
+        assert isinstance(fixed, Response)
+        return fixed
     if isinstance(cell, Response):
         return cell
     raise ValueError(f"a cell is a Response, a Device or None (left open), not {cell!r}")
 
 
-def cells(algorithm: Algorithm, given: CellLike | Mapping[str, CellLike]) -> dict[str, Cell]:
+def symbolic_responses(
+    algorithm: Algorithm, given: DeviceLike | Mapping[str, DeviceLike]
+) -> dict[str, SymbolicResponse]:
     """The F and G of every array of `algorithm`.
 
     One response or device for all arrays keeps its symbols; in a mapping each array's symbols
@@ -84,19 +76,21 @@ def cells(algorithm: Algorithm, given: CellLike | Mapping[str, CellLike]) -> dic
         )
     own = isinstance(given, Mapping) and len(arrays) > 1
     taken = {p.symbol.name for p in algorithm.hyper} | set(algorithm.states)
-    return {a: _cell(each[a], a, own, len(arrays) > 1, taken) for a in arrays}
+    return {a: _symbolic_response(each[a], a, own, len(arrays) > 1, taken) for a in arrays}
 
 
-def _cell(given: CellLike, array: str, own: bool, several: bool, taken: set[str]) -> Cell:
+def _symbolic_response(
+    given: DeviceLike, array: str, own: bool, several: bool, taken: set[str]
+) -> SymbolicResponse:
     if given is None:
-        return open_cell(array if several else "")
+        return open_response(array if several else "")
     cell = in_symbols(given)
     names: dict[sympy.Symbol, sympy.Symbol] = {}
     for p in cell.parameters:
         suffix = array if own else "res" if p.symbol.name in taken else ""
         if suffix:
             names[p.symbol] = sympy.Symbol(f"{p.symbol.name}_{suffix}", **p.symbol.assumptions0)
-    return Cell(cell.mean_response.xreplace(names), cell.asymmetry.xreplace(names))
+    return SymbolicResponse(cell.mean_response.xreplace(names), cell.asymmetry.xreplace(names))
 
 
 def input_symbols(
@@ -118,10 +112,10 @@ def input_symbols(
     }
 
 
-def filled(expression: sympy.Expr, known: Mapping[str, Cell]) -> sympy.Expr:
+def filled(expression: sympy.Expr, known: Mapping[str, SymbolicResponse]) -> sympy.Expr:
     """`expression` with the F and G of open cells (see `cells`) put in."""
     for array, cell in known.items():
-        unknown = open_cell(array if len(known) > 1 else "")
+        unknown = open_response(array if len(known) > 1 else "")
         for name in ("mean_response", "asymmetry"):
             formula = getattr(cell, name)
             expression = expression.replace(
@@ -139,7 +133,7 @@ def exact_number(value: Any) -> sympy.Expr:
         return value
     if np.size(value) != 1:
         raise ValueError(f"a formula is for one element, and {value!r} is an array; give a scalar")
-    return sympy.Rational(repr(float(value)))
+    return rational(value)
 
 
 def slope(objective: ObjectiveLike) -> sympy.Expr:

@@ -16,21 +16,21 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.derive.closures import LawLike, absolute_moment, deviation, signed_square
 from aimctheory.derive.inputs import (
-    CellLike,
+    DeviceLike,
     ObjectiveLike,
-    cells,
     filled,
     input_symbols,
     slope,
+    symbolic_responses,
 )
-from aimctheory.derive.recorded import recorded
 from aimctheory.derive.step import symbolic_step
 from aimctheory.notation import real, w
 from aimctheory.tree.formulas import lift
+from aimctheory.tree.steps import recorded
 
 
 def second_moment(
-    device: CellLike = None,
+    device: DeviceLike = None,
     objective: ObjectiveLike = None,
     law: LawLike = None,
     *,
@@ -59,7 +59,7 @@ def second_moment(
     point = lift(recorded(algorithm).query, lambda leaf, _: symbols[leaf.kind, leaf.label])
     moment = _moments(slope(objective).xreplace({w: point}), point, law)
     total = sum(_terms(sympy.expand(increment**2), x, moment, algorithm))
-    return filled(sympy.factor_terms(total), cells(algorithm, device))
+    return filled(sympy.factor_terms(total), symbolic_responses(algorithm, device))
 
 
 def _moments(

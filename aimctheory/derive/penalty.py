@@ -18,11 +18,11 @@ from aimctheory.algorithms.record import LEARNING_RATE
 from aimctheory.derive.closures import noise_floor
 from aimctheory.derive.drift import mean_drift
 from aimctheory.derive.inputs import (
-    CellLike,
+    DeviceLike,
     ObjectiveLike,
     exact_number,
     in_symbols,
-    open_cell,
+    open_response,
     slope,
 )
 from aimctheory.derive.latex import aligned
@@ -55,7 +55,7 @@ class ImplicitObjective:
 
 
 def implicit_objective(
-    device: CellLike = None, objective: ObjectiveLike = None
+    device: DeviceLike = None, objective: ObjectiveLike = None
 ) -> ImplicitObjective:
     """f_Σ = f + Σ·R_c, RF25 (7), with its slope read off the mean drift of Analog SGD.
 
@@ -80,7 +80,7 @@ def implicit_objective(
 
 
 def linearised_stationary_point(
-    device: CellLike = None, curvature: Any = None, minimiser: Any = None
+    device: DeviceLike = None, curvature: Any = None, minimiser: Any = None
 ) -> sympy.Expr:
     """W^S = (f″W* + R′(w⋄)Σw⋄)/(f″ + R′(w⋄)Σ), RF25 (48) and (50) with the sign mended.
 
@@ -117,7 +117,7 @@ def balance(slope_of_f: sympy.Expr, ratio: sympy.Expr) -> sympy.Expr:
     """f′ + Σ·R with these f′ and R: the mean drift of Analog SGD over −αF, E|g + ξ| read as Σ."""
     drift = mean_drift(analog_sgd, closures={"m_W": noise_floor})
     weight, R = drift.states["W"], sympy.Dummy("R", real=True)
-    F, G = open_cell().at(weight)
+    F, G = open_response().at(weight)
     scaled = sympy.expand(drift.increments["W"].subs(G, R * F) / (-LEARNING_RATE.symbol * F))
     return scaled.subs({slope(None).xreplace({w: weight}): slope_of_f, R: ratio})
 
@@ -133,7 +133,7 @@ def symmetric_point(device: Response | Device) -> sympy.Expr:
 
 
 def _open_ratio(weight: sympy.Expr) -> sympy.Expr:
-    F, G = open_cell().at(weight)
+    F, G = open_response().at(weight)
     return G / F
 
 
@@ -145,7 +145,7 @@ def _value(objective: ObjectiveLike) -> sympy.Expr:
     return sympy.sympify(objective)
 
 
-def _penalty(device: CellLike) -> tuple[sympy.Expr, bool]:
+def _penalty(device: DeviceLike) -> tuple[sympy.Expr, bool]:
     """R_c and whether it is in closed form."""
     t = real("t")
     if device is None:

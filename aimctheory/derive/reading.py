@@ -15,11 +15,12 @@ from functools import partial
 import sympy
 
 from aimctheory.derive.closures import Closure, Source, Spot, offered, open_symbol
-from aimctheory.derive.inputs import Cell, pulse, response
-from aimctheory.derive.recorded import Recorded
-from aimctheory.notation import real
+from aimctheory.derive.inputs import SymbolicResponse
+from aimctheory.derive.pulses import chosen, moved
+from aimctheory.notation import rational, real
 from aimctheory.tree.formulas import MEANINGS
 from aimctheory.tree.recorder import Node, walk
+from aimctheory.tree.steps import RecordedStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ class Reading:
     nodes that are known (new states at a fixed point).
     """
 
-    source: Recorded
-    cells: Mapping[str, Cell]
+    source: RecordedStep
+    responses: Mapping[str, SymbolicResponse]
     symbols: Mapping[tuple[str, str], sympy.Expr]
     slope: sympy.Expr
     point: sympy.Expr
@@ -72,7 +73,7 @@ class Reading:
     def leaf(self, node: Node) -> Affine:
         """An input of the step."""
         if node.kind == "number":
-            return Affine(sympy.Rational(repr(node.label)))
+            return Affine(rational(node.label))
         if node.kind == "gradient":
             return Affine(self.slope, {("noise", "gradient"): sympy.S.One})
         if node.kind == "noise":
@@ -94,7 +95,7 @@ class Reading:
         if node.kind not in ("pulse", "response"):
             return MEANINGS[node.kind](*args)
         weight, d = args
-        return (pulse if node.kind == "pulse" else response)(self.cells[node.label], weight, d)
+        return (moved if node.kind == "pulse" else chosen)(self.responses[node.label], weight, d)
 
     def closed(self, spot: Spot, default: Closure | None = None) -> sympy.Expr:
         """What the closure of `spot` says; raises ValueError, naming the spot, without one."""
@@ -141,7 +142,6 @@ def _pulse(reading: Reading, node: Node) -> Affine:
     weight, d = map(reading.of, node.args)
     if weight.spread:
         return _opaque(reading, node, weight)
-    F, G = reading.cells[node.label].at(weight.mean)
     name = reading.source.pulse_name(node)
     spot = Spot(
         name=name,
@@ -155,7 +155,7 @@ def _pulse(reading: Reading, node: Node) -> Affine:
     )
     m = reading.closed(spot, open_symbol)
     added: dict[Source, sympy.Expr] = {("pulse", node.label): sympy.S.One} if d.spread else {}
-    return Affine(weight.mean + d.mean * F - m * G, added)
+    return Affine(moved(reading.responses[node.label], weight.mean, d.mean, m), added)
 
 
 def _function(reading: Reading, node: Node) -> Affine:

@@ -12,12 +12,13 @@ from functools import partial
 import sympy
 
 from aimctheory.algorithms.record import Algorithm
-from aimctheory.derive.inputs import CellLike, cells, input_symbols, pulse, response
+from aimctheory.derive.inputs import DeviceLike, input_symbols, symbolic_responses
 from aimctheory.derive.latex import aligned
-from aimctheory.derive.recorded import Recorded, recorded
+from aimctheory.derive.pulses import chosen, moved
 from aimctheory.notation import g, real, xi
 from aimctheory.tree.formulas import lift
 from aimctheory.tree.recorder import Node
+from aimctheory.tree.steps import RecordedStep, recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class SymbolicStep:
 
 def symbolic_step(
     algorithm: Algorithm,
-    device: CellLike | Mapping[str, CellLike] = None,
+    device: DeviceLike | Mapping[str, DeviceLike] = None,
     *,
     gradient: sympy.Expr = g + xi,
     literal: bool = False,
@@ -55,12 +56,12 @@ def symbolic_step(
     P' = P - alpha*(g + xi)*F_P(P) - alpha*G_P(P)*Abs(g + xi)
     W' = P'*beta*F_W(W) + W - beta*G_W(W)*Abs(P')
     """
-    source, each = recorded(algorithm), cells(algorithm, device)
+    source, each = recorded(algorithm), symbolic_responses(algorithm, device)
     symbols = input_symbols(algorithm)
 
     def meaning(node: Node, args: tuple[sympy.Expr, ...]) -> sympy.Expr:
         if node.kind in ("pulse", "response"):
-            read = partial(pulse, literal=literal) if node.kind == "pulse" else response
+            read = partial(moved, literal=literal) if node.kind == "pulse" else chosen
             return read(each[node.label], *args)
         if node.kind == "gradient":
             return gradient
@@ -77,7 +78,7 @@ def symbolic_step(
     )
 
 
-def _lines(source: Recorded) -> list[tuple[str, Node]]:
+def _lines(source: RecordedStep) -> list[tuple[str, Node]]:
     """Every named line and every new state, each in terms of the lines before it."""
     named = {id(node): (name, node) for name, node in source.step.lines}
     named |= {id(node): (f"{name}'", node) for name, node in source.step.result.items()}

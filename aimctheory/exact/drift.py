@@ -10,7 +10,6 @@ w_T is what the stationary mean tends to as α → 0.
 from __future__ import annotations
 
 import numpy as np
-import sympy
 from numpy.typing import ArrayLike
 
 from aimctheory.algorithms.record import Algorithm
@@ -90,7 +89,7 @@ def penalised_minimiser(
         ends = device.dynamic_range
         return number(only_zero(slope_of_penalised, ends, shape, what, near=start, hint=SATURATED))
     _require_one_problem(shape, objective)
-    begin = np.asarray(symmetric_point(device) if start is None else start, dtype=float)
+    begin = np.asarray(device.penalty_origin() if start is None else start, dtype=float)
     begin = np.array(np.broadcast_to(begin, shape))
     return rest_point(slope_of_penalised, bend, begin, device.dynamic_range, f"{what}'s zero")
 
@@ -113,7 +112,7 @@ def linearised(device: Device, objective: Objective, law: Law | ArrayLike) -> fl
     if objective.minimiser.value is None:
         raise ValueError(f"{objective.id}: its minimiser is unknown, and W^S is linearised there")
     Sigma, minimiser = constant_noise(law), np.asarray(objective.minimiser.value, dtype=float)
-    center = symmetric_point(device)
+    center = device.penalty_origin()
     stiffness = Sigma * ratio_jet(device, variable(np.asarray(center, dtype=float))).first
     if objective.elementwise:
         h = as_jet(slope(objective, variable(minimiser))).first
@@ -122,23 +121,6 @@ def linearised(device: Device, objective: Objective, law: Law | ArrayLike) -> fl
     H = hessian(objective, minimiser)
     pull = np.broadcast_to(stiffness, minimiser.shape)
     return np.asarray(np.linalg.solve(H + np.diag(pull), H @ minimiser + pull * center))
-
-
-def symmetric_point(device: Device) -> float | Array:
-    """w⋄ of one cell, certified; of each cell of an array of them by the closed form.
-
-    An ideal cell, symmetric everywhere, gives 0, where its R' is 0 as everywhere.
-    """
-    if device.response.asymmetry == 0:
-        return 0.0
-    arrays = any(np.ndim(value) for value in device.numbers.values())
-    if not arrays:
-        return device.symmetric_point()
-    parameters, formula = device.response.parameters, device.response.symmetric_point()
-    point = sympy.lambdify([p.symbol for p in parameters], formula, "numpy")
-    values = [np.asarray(device.numbers[p.name]) for p in parameters]
-    shape = np.broadcast_shapes(*(value.shape for value in values))
-    return np.array(np.broadcast_to(point(*values), shape), dtype=float)
 
 
 def constant_noise(law: Law | ArrayLike) -> Array:
@@ -156,7 +138,7 @@ def _require_one_problem(shape: tuple[int, ...], objective: Objective) -> None:
 
 def _begin(T: EffectiveUpdate) -> Array:
     """W^S where it exists and is inside the range, else the symmetric point."""
-    center = symmetric_point(T.cell) if T.cell else 0.0
+    center = T.cell.penalty_origin() if T.cell else 0.0
     begin = T.objective.minimiser.value
     if begin is not None and T.cell:
         begin = linearised(T.cell, T.objective, T.law)

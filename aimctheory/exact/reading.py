@@ -7,7 +7,8 @@ m_g g' + m_w w'; m_w is zero unless the law of the noise follows the weight.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ from aimctheory.device import Device
 from aimctheory.exact.jets import CALLS, Jet, as_jet, jet_ops
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
-from aimctheory.tree.recorder import Names, evaluate, numpy_ops
+from aimctheory.tree.pulse import pulse, response
+from aimctheory.tree.recorder import NUMPY_CALLS, Names, Ops, numpy_ops
 
 Array = NDArray[np.float64]
 
@@ -50,29 +52,35 @@ def hessian(objective: Objective, weight: Array) -> Array:
     return np.asarray((rows + rows.T) / 2)
 
 
-def response_of(device: Device | None) -> Callable[[Any, Any], Any]:
-    """q(w, d), the response for the sign of the increment d, on arrays or jets."""
-    if device is None:
+def pulse_ops(arrays: Iterable[str], device: Device | None, *, jets: bool) -> Ops:
+    """What a step needs to be called with weights, arrays or jets, on one device.
+
+    Raises ValueError for arrays without a device.
+    """
+    if arrays and device is None:
         raise ValueError(
             "this algorithm has an array on a device; give device=…, or {array: device}"
         )
+    bare = jet_ops() if jets else numpy_ops()
 
-    def q(weight: Any, increment: Any) -> Any:
-        upwards = as_jet(increment).value >= 0.0
-        jets = isinstance(weight, Jet)
-        both = (
-            responses_jet(device, weight) if jets else (device.q_up(weight), device.q_down(weight))
-        )
-        return CALLS["where"](upwards, *both) if jets else np.where(upwards, *both)
+    def responses(weight: Any) -> Names:
+        assert device is not None
+        return device.responses(weight, CALLS if jets else NUMPY_CALLS)
 
-    return q
+    def of_every_array(rule: Callable[[Any, Any], Any]) -> Names:
+        return Names("array", dict.fromkeys(arrays, rule))
+
+    return replace(
+        bare,
+        pulse=of_every_array(lambda w, d: pulse(w, d, responses(w), bare)),
+        response=of_every_array(lambda w, d: response(d, responses(w), bare)),
+    )
 
 
 def responses_jet(device: Device, weight: Jet) -> tuple[Jet, Jet]:
     """q₊ and q₋ with their derivatives."""
-    values = {**device.numbers, "w": weight}
-    up, down = (evaluate(tree, lambda leaf: values[leaf.label], CALLS) for tree in device.trees)
-    return as_jet(up), as_jet(down)
+    q = device.responses(weight, CALLS)
+    return as_jet(q.up), as_jet(q.down)
 
 
 def ratio_jet(device: Device, weight: Jet) -> Jet:

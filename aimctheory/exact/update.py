@@ -23,11 +23,12 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
-from aimctheory.exact.jets import Jet, as_jet, jet_ops, variable
-from aimctheory.exact.reading import Array, halves, hessian, mean_abs_jet, response_of, slope
+from aimctheory.exact.jets import Jet, as_jet, variable
+from aimctheory.exact.reading import Array, halves, hessian, mean_abs_jet, pulse_ops, slope
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
-from aimctheory.tree.recorder import Names, Node, numpy_ops, record, recording_ops, walk
+from aimctheory.tree.recorder import Names
+from aimctheory.tree.steps import recorded
 
 Devices = Device | Mapping[str, Device]
 
@@ -89,11 +90,7 @@ class EffectiveUpdate:
     def step(self, weight: Any, gradient: Any, learning_rate: Any = 1.0) -> Any:
         """The increment of one step on a noisy gradient, for arrays or jets of weights."""
         (name,) = self.algorithm.states
-        q = {array: response_of(self.cell) for array in self.algorithm.arrays}
-        pulse = {array: lambda w, d, q=q[array]: w + d * q(w, d) for array in q}
-        ops = (jet_ops if isinstance(weight, Jet) else numpy_ops)(
-            pulse=Names("array", pulse), response=Names("array", q)
-        )
+        ops = pulse_ops(self.algorithm.arrays, self.cell, jets=isinstance(weight, Jet))
         hyper = Names("hyper-parameter", {"learning_rate": learning_rate})
         return (
             self.algorithm.step(Names("state", {name: weight}), hyper, gradient, ops)[name] - weight
@@ -158,14 +155,8 @@ def _proportional(update: EffectiveUpdate) -> bool:
     rates = [p.name for p in algorithm.hyper]
     if len(algorithm.states) != 1 or algorithm.noises or rates != ["learning_rate"]:
         return False
-    (name,) = algorithm.states
-    state = Names("state", {name: Node("state", (), name)})
-    hyper = Names("hyper-parameter", {"learning_rate": Node("hyper", (), "learning_rate")})
-    ops = recording_ops(tuple(algorithm.arrays))
-    trace = record(algorithm.step, state, hyper, Node("input", (), "gradient"), ops)
-    if any(node.kind == "index" for node in walk(trace.result.values())):
-        return False
-    if algorithm.query(state, hyper, ops) is not getattr(state, name):
+    step = recorded(algorithm)
+    if any(node.kind == "index" for node in step.nodes()) or step.query.kind != "state":
         return False
     low, high = (np.nan_to_num(end, posinf=1.0, neginf=-1.0) for end in update.range)
     w = low + 0.37 * (high - low)

@@ -12,14 +12,17 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from aimctheory.simulator import lane_loops
 from aimctheory.simulator.lane_cell import LaneCell, inputs
 from aimctheory.simulator.plan import Plan
+from aimctheory.tree import pulse as rules
+from aimctheory.tree.merge import merged_where
 from aimctheory.tree.printed import lines, text
-from aimctheory.tree.recorder import Node, Trace, walk
+from aimctheory.tree.recorder import Names, Node, Trace, record, recording_ops, walk
 
 RULES = "simulator.numba_rules"
 """The file that says how kernels are compiled."""
@@ -197,15 +200,23 @@ def _pulse_text(kind: str, array: str, cell: LaneCell) -> str:
 
 
 def _printed_pulse(kind: str, array: str, cell: LaneCell) -> str:
-    up, down = (_named(tree, array) for tree in (cell.up, cell.down))
-    upward = Node("input", (), "d") >= 0.0
-    body, found = lines(Trace((), {"q": _chosen(upward, up, down)}))
+    """The rule of `tree.pulse` of this kind, recorded on the formulas of a cell."""
+    w, d = (Node("input", (), name) for name in "wd")
+    responses = Names("response", {"up": _named(cell.up, array), "down": _named(cell.down, array)})
+    ops = replace(recording_ops(), where=merged_where)
+    if kind == "pulse":
+        trace = record(rules.pulse, w, d, responses, ops, watched=(rules.response,))
+    else:
+        trace = record(rules.response, d, responses, ops)
+    body, found = lines(Trace((), dict(trace.lines)))
+    names = {id(node): found[name] for name, node in trace.lines}
+    value = trace.result["value"]
     return _PULSE.format(
         kind=kind,
         array=array,
         numbers="".join(f", {array}_{n}" for n in cell.numbers),
         lines=_indented(body) or "    # the ideal cell",
-        result=f"w + d * {found['q']}" if kind == "pulse" else found["q"],
+        result=names.get(id(value)) or text(value, names),
     )
 
 
@@ -214,49 +225,6 @@ def _named(node: Node, array: str) -> Node:
     if node.kind == "input" and node.label != "w":
         return Node("input", (), f"{array}_{node.label}")
     return Node(node.kind, tuple(_named(arg, array) for arg in node.args), node.label)
-
-
-def _chosen(upward: Node, up: Node, down: Node) -> Node:
-    """q₊ or q₋.  Where both are one costly formula, choose its inputs and evaluate it once.
-
-    The bits are the same: where(c, f(a), f(b)) is f(where(c, a, b)), and a − b is a + (−b).
-    """
-    known: dict[str, Node] = {}
-    up, down = _shared(up, known), _shared(down, known)
-    costly = {node.kind for node in walk([up, down])} & {"exp", "log", "power", "sqrt"}
-    merged = _merged(upward, up, down, {}) if costly else None
-    return merged if merged is not None else Node("where", (upward, up, down))
-
-
-def _shared(node: Node, known: dict[str, Node]) -> Node:
-    """The same tree with equal parts being one node."""
-    if node.args:
-        node = Node(node.kind, tuple(_shared(arg, known) for arg in node.args), node.label)
-    return known.setdefault(text(node), node)
-
-
-def _merged(upward: Node, a: Node, b: Node, known: dict[tuple[int, int], Node]) -> Node | None:
-    if a is b:
-        return a
-    pair = id(a), id(b)
-    if pair in known:
-        return known[pair]
-    plain = Node("where", (upward, a, b))
-    if {a.kind, b.kind} == {"+", "-"}:
-        a, b = (Node("+", (n.args[0], -n.args[1])) if n.kind == "-" else n for n in (a, b))
-    if a.args and a.kind == b.kind and a.kind != "neg":
-        parts = [_merged(upward, x, y, known) for x, y in zip(a.args, b.args, strict=True)]
-        merged = (
-            None
-            if any(p is None for p in parts)
-            else Node(a.kind, tuple(p for p in parts if p is not None))
-        )
-    else:
-        small = not a.args or not b.args or "neg" in (a.kind, b.kind)
-        merged = plain if small else None
-    if merged is not None:
-        known[pair] = merged
-    return merged
 
 
 def _arguments(made: Plan, trace: Trace, device_inputs: set[str]) -> list[str]:

@@ -13,15 +13,8 @@ import numpy as np
 
 from aimctheory.simulator.lane_cell import LaneCell, inputs, lane_cell
 from aimctheory.simulator.problem import Problem, update
-from aimctheory.tree.recorder import (
-    Names,
-    Node,
-    Ops,
-    Trace,
-    as_node,
-    record,
-    recording_ops,
-)
+from aimctheory.tree.recorder import Names, Node, Ops, Trace, as_node, record
+from aimctheory.tree.steps import check_states, step_inputs
 
 SLOPE = "objective_slope"
 """The lane number that carries the gradient of an objective whose coordinates are coupled."""
@@ -93,13 +86,11 @@ def plan(problem: Problem) -> Plan:
     Raises ValueError where the step does what a step cannot (branch, return a state twice or not).
     """
     states = tuple(problem.algorithm.states)
-    state = Names("state", {name: Node("state", (), name) for name in states})
-    hyper = Names("hyper-parameter", _leaves("hyper", problem.hyper))
+    state, hyper, bare = step_inputs(problem.algorithm)
     parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
     numbers = {s: Names("number", _leaves(s, law.numbers)) for s, law in problem.laws.items()}
     draws: dict[str, Node] = {}
     drawn: dict[str, str] = {"gradient": "element"} if "gradient" in problem.laws else {}
-    bare = recording_ops(tuple(problem.algorithm.arrays), problem.algorithm.noises)
 
     def raw(stream: str) -> Node:
         return Node("input", (), f"raw_{stream}")
@@ -123,12 +114,7 @@ def plan(problem: Problem) -> Plan:
 
     def iterate() -> dict[str, Any]:
         new, averaged = update(problem, state, slope, raw, hyper, numbers, ops)
-        if not isinstance(new, dict) or set(new) != set(states):
-            found = ", ".join(new) if isinstance(new, dict) else repr(new)
-            raise ValueError(
-                f"{problem.algorithm.id}: the step returns {found}; "
-                f"it must return a dict with every state once: {', '.join(states)}"
-            )
+        check_states(problem.algorithm, new)
         for name, value in averaged.items():
             if value is None:
                 raise ValueError(f"averages: {name!r} returns None; return a number")

@@ -17,7 +17,7 @@ from aimctheory.device import Device
 from aimctheory.simulator.noise import raw_draws, sample_rows
 from aimctheory.simulator.plan import Plan
 from aimctheory.simulator.problem import array_slope, update
-from aimctheory.tree.elementary import where
+from aimctheory.tree import pulse as rules
 from aimctheory.tree.recorder import Names, numpy_ops
 
 Array = NDArray[np.float64]
@@ -25,13 +25,13 @@ Steps = NDArray[np.int64]
 
 
 def pulse(device: Device) -> Callable[[Array, Array], Array]:
-    """U(w, d) = w + d·q₊(w) for d ≥ 0, w + d·q₋(w) for d < 0; RF25 (3)."""
-    return lambda w, d: w + d * response(device)(w, d)
+    """The pulse rule on the cells of a device: the weights after increments d."""
+    return lambda w, d: rules.pulse(w, d, device.responses(w), numpy_ops())
 
 
 def response(device: Device) -> Callable[[Array, Array], Array]:
-    """The q that an increment d meets."""
-    return lambda w, d: where(d >= 0.0, device.q_up(w), device.q_down(w))
+    """The q that increments d meet on the cells of a device."""
+    return lambda w, d: rules.response(d, device.responses(w), numpy_ops())
 
 
 def _numbers(what: str, values: Mapping[str, Any]) -> Names:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 import sympy
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
-from aimctheory.notation import w
+from aimctheory.notation import rational, w
 from aimctheory.tree.recorder import Node, as_node, walk
 
 ALLOWED = "numbers, + - * /, powers, sqrt, exp, log, sinh, cosh, tanh"
@@ -188,7 +188,7 @@ def lift(
     for each in walk([node]):
         args = tuple(values[id(a)] for a in each.args)
         if each.kind == "number":
-            values[id(each)] = sympy.Rational(repr(each.label))
+            values[id(each)] = rational(each.label)
         elif each.kind in table:
             values[id(each)] = table[each.kind](*args)
         else:

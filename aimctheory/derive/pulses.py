@@ -1,0 +1,91 @@
+"""The pulse rule read as a formula: w + d·F(w) − |d|·G(w), RF25 (2).
+
+The rule itself stands in `tree.pulse`.  With q₊ = F − G and q₋ = F + G its choice between the two
+is F − sign(d)·G, so a pulse is affine in d and |d|, and a mean needs E d and E|d| only.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import sympy
+
+from aimctheory.derive.inputs import SymbolicResponse
+from aimctheory.tree import pulse as rules
+from aimctheory.tree.formulas import lift
+from aimctheory.tree.recorder import Names, Node, record, recording_ops
+
+_w, _d, _F, _G = sympy.symbols("w d F G", cls=sympy.Dummy, real=True)
+_size = sympy.Dummy("size", nonnegative=True)  # stands for |d|
+_SYMBOLS = {"w": _w, "d": _d, "q_up": _F - _G, "q_down": _F + _G}
+
+
+class _Parts(NamedTuple):
+    """A pulse as still + d·by_d + |d|·by_size."""
+
+    still: sympy.Expr
+    by_d: sympy.Expr
+    by_size: sympy.Expr
+
+
+def moved(
+    response: SymbolicResponse,
+    weight: sympy.Expr,
+    d: sympy.Expr,
+    size: sympy.Expr | None = None,
+    *,
+    literal: bool = False,
+) -> sympy.Expr:
+    """The weight after a pulse of increment d; `size` stands for |d| where it is given.
+
+    A mean is read by giving E d and E|d|.  A `literal` sum keeps its terms in this order.
+    """
+    still, by_d, by_size = (_at(part, response, weight) for part in _parts())
+    size = sympy.Abs(d) if size is None else size
+    return sympy.Add(still, d * by_d, size * by_size, evaluate=not literal)
+
+
+def chosen(response: SymbolicResponse, weight: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
+    """The q that an increment d meets: q₊(w) for d ≥ 0, q₋(w) below."""
+    return _at(_chosen(), response, weight).xreplace({_d: d})
+
+
+def _at(formula: sympy.Expr, response: SymbolicResponse, weight: sympy.Expr) -> sympy.Expr:
+    F, G = response.at(weight)
+    return formula.xreplace({_w: weight, _F: F, _G: G})
+
+
+def _nodes() -> tuple[Node, Node, Names]:
+    w, d, up, down = (Node("input", (), name) for name in _SYMBOLS)
+    return w, d, Names("response", {"up": up, "down": down})
+
+
+def _lifted(tree: Node) -> sympy.Expr:
+    return lift(tree, lambda leaf, _: _SYMBOLS[leaf.label])
+
+
+@functools.cache
+def _chosen() -> sympy.Expr:
+    _, d, responses = _nodes()
+    return _lifted(record(rules.response, d, responses, recording_ops()).result["value"])
+
+
+@functools.cache
+def _parts() -> _Parts:
+    w, d, responses = _nodes()
+    tree = record(rules.pulse, w, d, responses, recording_ops()).result["value"]
+    formula = sympy.expand(_lifted(tree).replace(sympy.Piecewise, _without_cases))
+    by_d, by_size = formula.coeff(_d), formula.coeff(_size)
+    still = sympy.expand(formula - _d * by_d - _size * by_size)
+    if still.has(_d, _size) or by_d.has(_d, _size) or by_size.has(_d, _size):
+        raise ValueError(f"the pulse rule {formula} is not affine in d and |d|")
+    return _Parts(still, by_d, by_size)
+
+
+def _without_cases(first: sympy.Tuple, second: sympy.Tuple) -> sympy.Expr:
+    """where(d ≥ 0, a, b) as (a + b)/2 + (|d|/d)·(a − b)/2."""
+    (a, condition), (b, _) = first, second
+    if condition != (_d >= 0):
+        raise ValueError(f"the pulse rule asks whether {condition}, not whether d >= 0")
+    return (a + b) / 2 + _size / _d * (a - b) / 2
