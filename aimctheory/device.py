@@ -1,8 +1,8 @@
-"""A response with numbers: the functions that simulation and deterministic theory evaluate.
+"""A response with numbers: the functions that simulation and numeric theory evaluate.
 
-A `Device` owns no formula.  Its numeric form is the tree of `tree.formulas.lower`, the same for the
-reference engine, the kernels and the theory; its certified facts (symmetric points, the conditions
-of RF25's Definition 1) come from ball arithmetic in `certified`.
+The formulas of a `Device` are those of its response.  `tree.formulas.lower` turns them into trees,
+and the reference engine, the kernels and the theory all evaluate these trees.  The certified facts
+(symmetric points, the conditions of RF25's Definition 1, the penalty) come from `certified`.
 """
 
 from __future__ import annotations
@@ -80,9 +80,14 @@ class Symbols(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Device:
-    """A cell: `response` with a number (or an array of numbers) for each parameter.
+    """A cell: `response` with a number for each parameter.
 
-    Raises ValueError naming the parameter, the value and the allowed set.
+    An array of numbers describes many cells that differ (device-to-device variation); it broadcasts
+    to (replicates, coordinates).
+
+    Raises ValueError, naming the parameter, the value and the allowed set, for a missing, unknown
+    or forbidden number, for shapes that do not broadcast, for an empty dynamic range, and for a
+    response that is not positive inside its range.
 
     >>> from aimctheory.catalogue import linear
     >>> cell = linear(tau=2.0)
@@ -132,6 +137,7 @@ class Device:
             )
         a = np.where(np.isfinite(low), low, np.minimum(high, 0.0) - 1.0)
         b = np.where(np.isfinite(high), high, np.maximum(low, 0.0) + 1.0)
+        # Five places catch a wrong sign or a range beyond a zero; `conditions` proves positivity.
         for share in (0.43, 0.03, 0.23, 0.77, 0.97):
             point = a + share * (b - a)
             for name, q in (("q_up", self.q_up), ("q_down", self.q_down)):
@@ -161,10 +167,10 @@ class Device:
 
     @functools.cached_property
     def trees(self) -> tuple[Node, Node]:
-        """q₊ and q₋ as trees in the inputs ``w`` and the parameters' names.
+        """q₊ and q₋ as trees whose inputs are ``w`` and the names of the parameters.
 
-        A scalar exponent is part of the tree (integer and half-integer ones become products and
-        square roots); an array exponent takes the real power.
+        A scalar exponent is a number of the tree, so that an integer or half-integer exponent
+        becomes products and square roots; an array exponent takes the real power.
         """
         fixed = {s: v for s, v in self.exact.items() if s in self._exponents()}
         leaves = {**self._leaves(), w: Node("input", (), "w")}
@@ -181,7 +187,7 @@ class Device:
 
     @functools.cached_property
     def exact(self) -> dict[sympy.Symbol, sympy.Rational]:
-        """The scalar numbers as the rationals that their shortest decimals say."""
+        """The scalar numbers by symbol, as the rationals that their shortest decimals say."""
         return {
             p.symbol: rational(self.numbers[p.name])
             for p in self.response.parameters
@@ -206,11 +212,11 @@ class Device:
         return np.broadcast_to(result, np.broadcast_shapes(np.shape(result), np.shape(weight)))
 
     def q_up(self, weight: ArrayLike) -> NDArray[np.float64]:
-        """q₊(w): what an upward increment is multiplied by."""
+        """q₊(w), the factor of an upward increment."""
         return self._evaluate(self.trees[0], weight)
 
     def q_down(self, weight: ArrayLike) -> NDArray[np.float64]:
-        """q₋(w): what a downward increment is multiplied by."""
+        """q₋(w), the factor of a downward increment."""
         return self._evaluate(self.trees[1], weight)
 
     def mean_response(self, weight: ArrayLike) -> NDArray[np.float64]:
@@ -231,7 +237,7 @@ class Device:
 
     @functools.cached_property
     def dynamic_range(self) -> tuple[Number, Number]:
-        """The saturation points: q₋ vanishes at the lower one, q₊ at the upper one (±inf: none)."""
+        """The saturation points: q₋ is 0 at the lower one, q₊ at the upper one; ±inf for none."""
         low, high = (self._number(end) for end in self.response.dynamic_range)
         return low, high
 
@@ -246,7 +252,7 @@ class Device:
     def fixed(self) -> Symbols:
         """The response with this device's numbers in the formulas.
 
-        Raises ValueError for a device with arrays: ask one element at a time.
+        Raises ValueError for a device with arrays; make a device of one element's numbers.
         """
         arrays = self._arrays()
         if arrays:
@@ -356,7 +362,7 @@ class Device:
 
     @functools.cached_property
     def F_max(self) -> float:  # the papers' symbol
-        """The largest mean response in the dynamic range, of all elements (to 1e-13 of it)."""
+        """The largest F(w) on the dynamic range over all elements, to a relative 1e-13."""
         return self._largest(self.mean_response)
 
     def _largest(self, f: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
@@ -378,12 +384,12 @@ class Device:
     def lipschitz(
         self, function: str, low: float | None = None, high: float | None = None
     ) -> float:
-        """The Lipschitz constant of a function of the response on [low, high], in every digit.
+        """The Lipschitz constant of a function of the response on [low, high], certified.
 
         `function` is ``"q_up"``, ``"q_down"``, ``"q"`` (the larger of both), ``"F"``, ``"G"``,
         ``"R"``, ``"Q"`` or ``"G/sqrt(F)"``; the interval is the dynamic range unless it is given.
-        Infinite where the slope has no finite bound.  RF25 Lemma 2 asks that of ``"q"`` to be
-        finite.
+        The constant is infinite where the slope has no finite bound.  RF25 Lemma 2 needs a finite
+        one of ``"q"``.
 
         Raises ValueError for another name, an unbounded interval, or a device with arrays.
 

@@ -1,9 +1,9 @@
-"""Shared symbols, parameter domains and sources: one symbol, one meaning.
+"""Shared symbols, parameters with their domains, and sources: one symbol, one meaning.
 
-Every formula of the package is written in the symbols of this module, every parameter is declared
-once with the set it may take its value from, and every statement names the page it was read on.
+Every formula of the package is written in the symbols of this module.  Every parameter is declared
+once, with the set of its allowed values.  Every statement names the page where it is printed.
 
-The two papers clash in places.  What we write, and what they call it:
+The two papers use some symbols differently:
 
 =============================  ==========================  =====================================
 here                           RF25                        EX24
@@ -60,7 +60,7 @@ xi = real("xi")
 d = real("d")
 """The requested increment of one element."""
 m = sympy.Symbol("m", nonnegative=True)
-"""E|d|, the mean absolute increment of a pulse: left open by the mean drift."""
+"""E|d|, the mean absolute increment of a pulse; the mean drift leaves this symbol open."""
 sigma = positive("sigma")
 """The standard deviation of a noise law, per coordinate."""
 Sigma = sympy.Symbol("Sigma", nonnegative=True)
@@ -115,10 +115,10 @@ NONNEGATIVE = Interval(0.0, math.inf)
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A named number: its symbol, the set it lives in, where it usually lies, what it means.
+    """A named number: its symbol, its allowed set, its typical range and its meaning.
 
-    `typical` feeds the property tests; `default` is a number, the name of another parameter whose
-    value is taken, or None where the user has to choose.
+    Property tests draw from `typical`.  `default` is a number, the name of another parameter whose
+    value is taken, or None where the user has to give one.
     """
 
     name: str

@@ -4,8 +4,8 @@ A cell asked for an increment d moves by d·q₊(w) upwards and d·q₋(w) downw
 
     F = (q₋ + q₊)/2,   G = (q₋ − q₊)/2,   R = G/F,   Q = q₊q₋,   R_c(w) = ∫ R from w⋄ to w,
 
-with w⋄ the symmetric point, q₊(w⋄) = q₋(w⋄).  Numbers come in when a `Response` is called: that
-gives a `Device`.
+follow, with w⋄ the symmetric point, q₊(w⋄) = q₋(w⋄).  A `Response` called with numbers returns a
+`Device`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ EVERYWHERE = (-sympy.oo, sympy.oo)
 class Response:
     """The pair q₊, q₋ as SymPy expressions in `notation.w`; calling it with numbers makes a Device.
 
-    A decimal in a formula means the rational it says (0.3 is 3/10).  `parameters` are by default
-    the free symbols of the formulas with their assumptions.  `dynamic_range` (where q₋ and q₊
-    vanish) and `closed_penalty` (a formula, or a function without arguments that returns it) are
-    found from the formulas when they are not given; give them where SymPy cannot.
+    A decimal in a formula is read as the rational it says (0.3 is 3/10).  `parameters` are by
+    default the free symbols of the formulas with their assumptions.  The package finds
+    `dynamic_range` (the zeros of q₋ and q₊) and `closed_penalty` (a formula, or a function without
+    arguments that returns it) from the formulas; give them where it cannot.
 
     Raises ValueError for a formula outside the grammar, naming what is not allowed, and for a pair
     that is nowhere positive together.
@@ -146,7 +146,7 @@ class Response:
 
 
 def _exact(formula: Any, name: str) -> sympy.Expr:
-    """`formula` with its decimals as the rationals they say."""
+    """`formula` with a rational in the place of each decimal."""
     try:
         expression = sympy.sympify(formula)
     except (sympy.SympifyError, TypeError):
@@ -160,7 +160,7 @@ def _exact(formula: Any, name: str) -> sympy.Expr:
 
 
 def _branch(formula: sympy.Expr, values: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr | None:
-    """A formula, piecewise in the parameters maybe, for these values; None where it has none."""
+    """A formula at these values, the right case of a Piecewise chosen; None if it has no case."""
     if not isinstance(formula, sympy.Piecewise):
         return formula.subs(values)
     for branch, condition in formula.args:
@@ -204,7 +204,7 @@ def _tree(response: Response, side: str) -> Node:
 
 
 def _typical(response: Response) -> dict[sympy.Symbol, sympy.Expr]:
-    """One number per parameter, inside its typical range and at no special place of it."""
+    """One number per parameter, 0.37 of the way through its typical range: no special place."""
     return {
         p.symbol: sympy.Float(p.typical[0] + 0.37 * (p.typical[1] - p.typical[0]))
         for p in response.parameters
@@ -222,12 +222,12 @@ def _saturation_points(
 ) -> tuple[sympy.Expr, sympy.Expr]:
     """The zeros of q₋ and q₊ between which both responses are positive; RF25 Definition 1.
 
-    Of several such pairs the widest is taken, judged at one typical set of numbers.
+    Of several such pairs the widest one is taken, at one typical set of numbers.
     """
     numbers = _typical(response)
     values = {s.name: float(v) for s, v in numbers.items()}
     lows, highs = (_located(q, numbers) for q in (response.down, response.up))
-    far = 16 + 2 * max(map(abs, (*lows.values(), *highs.values())), default=0.0)
+    far = 16 + 2 * max(map(abs, (*lows.values(), *highs.values())), default=0.0)  # stands for ∞
     lows[-sympy.oo], highs[sympy.oo] = -far, far
     best: tuple[float, sympy.Expr, sympy.Expr] | None = None
     for (low, a), (high, b) in itertools.product(lows.items(), highs.items()):
@@ -261,12 +261,12 @@ def _all_positive(trees: tuple[Node, ...], values: dict[str, Any]) -> bool:
         return all(np.all(evaluate(tree, lambda leaf: values[leaf.label]) > 0) for tree in trees)
 
 
-# ---- what follows from them ------------------------------------------------------------------
+# ---- theory that follows from the formulas ---------------------------------------------------
 
 
 @functools.cache
 def _tidy(expression: sympy.Expr, response: Response) -> sympy.Expr:
-    """The shortest of a few equal forms, powers of w − w⋄ among them."""
+    """The shortest of a few equal forms; one of them is in powers of w − w⋄."""
     forms = [expression, sympy.expand(expression)]
     if expression.is_rational_function(w):
         forms.append(sympy.factor(expression))
@@ -289,7 +289,7 @@ def _shifted(expression: sympy.Expr, centre: sympy.Expr) -> sympy.Expr:
 
 
 def _centred(expression: sympy.Expr, centre: sympy.Expr) -> sympy.Expr:
-    """An expression in the distance y from `centre` as one in w, like powers of y collected."""
+    """An expression in y = w − `centre`, its powers of y collected, as an expression in w."""
     return sympy.collect(expression, _y).subs(_y, w - centre)
 
 
@@ -335,7 +335,7 @@ def _symmetric_points(response: Response) -> tuple[sympy.Expr, ...]:
 
 
 def _vanishes(value: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> bool:
-    # simplify is slow: ask it only where the number allows a zero
+    # `simplify` is slow, so it is asked only where the value is nearly 0 at typical numbers.
     return value == 0 or (abs(_number(value, numbers)) < 1e-9 and sympy.simplify(value) == 0)
 
 

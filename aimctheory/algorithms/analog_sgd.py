@@ -1,4 +1,4 @@
-"""Analog SGD, RF25 (2) and EX24 (3): the gradient is written into the array as it comes.
+"""Analog SGD, RF25 (2) and EX24 (3): every gradient is written into the array by a pulse.
 
 W ← U(W, −α g),   U(w, d) = w + d·q₊(w) for d ≥ 0,  w + d·q₋(w) for d < 0
 """
@@ -12,7 +12,7 @@ from aimctheory.notation import Source
 
 
 def weight(state: Any, hyper: Any, ops: Any) -> Any:
-    """The gradient is taken at the array itself, which is also the weight."""
+    """The array W: the gradient is taken there, and inference uses it."""
     return state.W
 
 

@@ -12,7 +12,7 @@ from aimctheory.notation import Source
 
 
 def weight(state: Any, hyper: Any, ops: Any) -> Any:
-    """The digital weight."""
+    """The digital weight W."""
     return state.W
 
 

@@ -1,7 +1,8 @@
-"""The record that says what an algorithm is: its arrays, its numbers and three pure functions.
+"""What an algorithm is: its arrays, its hyper-parameters and three pure functions.
 
-An algorithm knows no device, no kernel and no NumPy.  `query` says where the gradient is taken,
-`step` what one iteration does to one element, `readout` which combination is "the weight".
+`query` returns the point where the gradient is taken, `step` the states after one iteration of one
+element, `readout` the combination of states that is "the weight".  An algorithm knows no device, no
+kernel and no NumPy.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ Step = Callable[[Any, Any, Any, Any], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Algorithm:
-    """Arrays (on devices) and buffers (digital) with start values, and the rule of one step.
+    """Arrays (on devices) and buffers (digital) with their start values, and the rule of one step.
 
-    `query(state, hyper, ops)` and `readout(state, hyper, ops)` return one value,
-    `step(state, hyper, gradient, ops)` a dict with every state once.  All three are written for
-    one element with + − × ÷, comparisons, ``abs`` and what `ops` offers (see `tree.recorder.Ops`).
+    `query(state, hyper, ops)` and `readout(state, hyper, ops)` return one value;
+    `step(state, hyper, gradient, ops)` returns a dict with every state once.  All three are written
+    for one element with + − × ÷, comparisons, ``abs`` and the operations of `ops` (see
+    `tree.recorder.Ops`).  `noises` names the streams that the step draws from.
     """
 
     id: str
@@ -45,9 +47,9 @@ class Algorithm:
         return {**self.arrays, **self.buffers}
 
     def settle(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The value of every hyper-parameter: given, or its default, or another one's value.
+        """The value of every hyper-parameter: the given one, else its default.
 
-        Raises ValueError for an unknown, missing or forbidden one, listing what is known.
+        Raises ValueError for an unknown, missing or forbidden value, listing the known names.
         """
         known = {p.name: p for p in self.hyper}
         for name in given:
@@ -102,6 +104,6 @@ THRESHOLD = Parameter(
     sympy.Symbol("theta", nonnegative=True),
     Interval(0.0, math.inf),
     (0.0, 0.05),
-    "what an element of the buffer must exceed to be transferred",
+    "the size that an element of the buffer must exceed to be transferred",
     default=0.0,
 )

@@ -1,7 +1,7 @@
-"""Formulas in ball arithmetic: a ball that contains every value a formula takes on an interval.
+"""Formulas in ball arithmetic: from a ball of weights to a ball of all values taken on it.
 
 A ball without 0 proves that the formula has no zero there.  Numbers enter as exact rationals, so
-nothing is decided by rounding.
+rounding decides nothing.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Step = Callable[..., Ball]  # of the ball x, the flag analytic, and the balls of
 
 @functools.lru_cache(maxsize=512)
 def enclosure(formula: sympy.Expr, *, clip: bool = False) -> Callable[..., Ball]:
-    """`formula` as a function f(x, analytic=False) that encloses its values on the ball x.
+    """A function f(x, analytic=False) that encloses the values of `formula` on the ball x.
 
-    The result is NaN where the formula may not be real, and with `analytic` (complex balls only)
-    where it may not be analytic: rigorous quadrature asks for that.  With `clip` the bases of real
-    powers are known not to be negative, and only that part of x counts.
+    f is NaN where the formula may not be real.  With `analytic`, for complex balls, f is NaN where
+    the formula may not be analytic; rigorous quadrature asks for that.  `clip` says that the bases
+    of real powers are never negative on the range: the negative part of their balls is ignored.
 
-    Raises ValueError for a function that has no enclosure here.
+    Raises ValueError for a function without an enclosure.
     """
     place: dict[sympy.Expr, int] = {}
     program: list[tuple[Step, tuple[int, ...]]] = []
@@ -50,7 +50,7 @@ def enclosure(formula: sympy.Expr, *, clip: bool = False) -> Callable[..., Ball]
 
 
 def _step(formula: sympy.Expr, clip: bool) -> tuple[Step, tuple[sympy.Expr, ...]]:
-    """One operation, and the parts of `formula` it works on."""
+    """The outermost operation of `formula`, and its arguments."""
     if formula == w:
         return lambda x, _: x, ()
     if formula.is_Rational:
@@ -82,7 +82,7 @@ def _power(
 
 
 def _whole_power(a: Ball, n: int) -> Ball:
-    # arb ** 2 is NaN on a ball with midpoint 0, products are not
+    # Products, because arb ** 2 is NaN on a ball with midpoint 0.
     if n < 0:
         return 1 / _whole_power(a, -n)
     half = _whole_power(a, n // 2) if n > 1 else arb(1)
@@ -130,7 +130,7 @@ def _rational(number: sympy.Rational) -> fmpq:
 
 
 def at(formula: sympy.Expr, point: sympy.Expr = sympy.S.Zero, *, clip: bool = False) -> arb:
-    """`formula` at one exact point; a number needs none."""
+    """The ball of `formula` at an exact point; a formula without w needs no point."""
     return arb(enclosure(formula, clip=clip)(enclosure(point)(arb(0))))
 
 
@@ -140,7 +140,7 @@ def hull(a: fmpq, b: fmpq) -> arb:
 
 
 def outward(point: sympy.Expr, *, down: bool) -> fmpq:
-    """An exact point as a rational: itself, or a close one below (`down`) or above it.
+    """A rational at an exact point, or just below it (`down`) or above it.
 
     >>> outward(sympy.Rational(1, 3), down=True)
     1/3

@@ -1,4 +1,4 @@
-"""Zeros and integrals in closed form, where SymPy's own are slow, long or wrong.
+"""Zeros and integrals in closed form, for cases where SymPy's own are slow, long or wrong.
 
 An integral is split as
 
@@ -17,13 +17,16 @@ from aimctheory.notation import w
 
 
 def has_heavy_powers(formula: sympy.Expr) -> bool:
-    """Whether SymPy would factor huge integers to simplify a power: (3/7)**1.2345 for example."""
+    """Whether an exponent has a large denominator, as in (3/7)**1.2345.
+
+    SymPy factors huge integers when it simplifies such a power, which takes minutes.
+    """
     exponents = (power.exp for power in formula.atoms(sympy.Pow))
     return any(exponent.is_Rational and exponent.q > 1000 for exponent in exponents)
 
 
 def gathered(formula: sympy.Expr) -> sympy.Expr:
-    """`formula` over one fraction bar, where that is cheap."""
+    """`formula` over one fraction bar; unchanged where SymPy would be slow."""
     return formula if has_heavy_powers(formula) else sympy.together(formula)
 
 
@@ -59,8 +62,9 @@ def integral_from_zero(
 ) -> sympy.Expr | None:
     """∫ `formula` from 0 to w, real around 0; None unless rational over a quadratic denominator.
 
-    `is_positive` decides the sign of the discriminant where its symbols leave it open.  Written out
-    because SymPy's integral of real functions drops the terms whose reality it cannot decide.
+    `is_positive` decides the sign of the discriminant where the symbols leave it open.  The
+    integral is written out because SymPy drops terms of a real integral whose reality it cannot
+    decide.
 
     >>> integral_from_zero(w / (2 - w**2), lambda formula: True)
     -log(1 - w**2/2)/2

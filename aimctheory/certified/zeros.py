@@ -1,10 +1,10 @@
-"""Zeros and extremes of a formula on an interval, isolated with certainty or called undecided.
+"""The zeros and extremes of a formula on an interval: certain, or called undecided.
 
 Where the slope f′(X) has one sign on a box X, the interval Newton step
 
     X ← X ∩ (m − f(m) / f′(X)),   m the middle of X,
 
-closes in on the only zero there can be; a box where f has no zero is dropped, any other is split.
+closes in on the only zero there can be.  A box where f has no zero is dropped; any other is split.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from aimctheory.notation import w
 
 Box = tuple[fmpq, fmpq]
 
-MOST_BOXES = 4000
-SPLIT = fmpq(487, 1000)  # off the middle, where the zeros of symmetric formulas are
+MOST_BOXES = 4000  # about a second of work; boxes left over are reported as undecided
+SPLIT = fmpq(487, 1000)  # off the middle: a symmetric formula has its zero exactly there
 FAR = fmpq(1024)  # how far an unbounded range is searched
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A zero between `low` and `high` (exact numbers); `multiplicity` None says undecided.
+    """A zero between the exact numbers `low` and `high`; multiplicity None: undecided.
 
     >>> from fractions import Fraction
     >>> print(Root(Fraction(1, 4), Fraction(1, 4), 3))
@@ -49,7 +49,7 @@ class Root:
         return float((self.low + self.high) / 2)
 
     def contains(self, number: sympy.Expr) -> bool:
-        """Whether `number` is this zero, if it is a zero at all; never where undecided."""
+        """Whether a `number` that is a zero is this one; False for an undecided root."""
         return self.multiplicity is not None and bool(self.low <= number <= self.high)
 
     def ball(self) -> arb:
@@ -74,10 +74,10 @@ def zeros(
 ) -> tuple[Root, ...]:
     """Every zero of `formula` in the closed interval [low, high], in order.
 
-    Rational functions with rational coefficients are settled exactly, multiplicities included.
-    Otherwise simple zeros are found by bisection and interval Newton steps; a multiple zero is
-    recognised where `hints` (or an end of the interval) name it exactly.  What stays open, a zero
-    without a change of sign say, comes back with multiplicity None.
+    The zeros of rational functions with rational coefficients are exact, multiplicities included.
+    Of other formulas, simple zeros are found by bisection and interval Newton steps, and a multiple
+    zero is recognised where one of the `hints` or an end of the interval names it exactly.  A spot
+    that stays open, a zero without a change of sign for example, has multiplicity None.
 
     >>> for root in zeros(w**3 - w, sympy.Integer(-1), sympy.Rational(1, 2)):
     ...     print(root)
@@ -155,7 +155,7 @@ def _enclosed_zeros(
 
 
 def _distinct(roots: list[Root]) -> list[Root]:
-    # a zero on the edge of two boxes is found from both, each time as the only one of a wider box
+    # A zero on the edge of two boxes is found from both, each time inside a wider box.
     kept: list[Root] = []
     for root in sorted(roots, key=lambda root: root.low):
         if not kept or root.low > kept[-1].high:
@@ -208,7 +208,7 @@ class Curve:
 
 
 def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
-    """The zero at `point`, if it is one, and a box around it without another.
+    """The zero at `point` and a box around it without another; None if `point` is no zero.
 
     Where the derivatives below the m-th vanish at a point and the m-th is not zero on a box around
     it, Taylor's formula leaves no other zero in the box.
@@ -283,7 +283,7 @@ def _search(curve: Curve, boxes: Sequence[Box]) -> tuple[list[Root], list[Box]]:
 
 
 def _monotone(curve: Curve, a: fmpq, b: fmpq) -> list[Root] | None:
-    """The zero, if any, of a curve with a slope of one sign on [a, b]; None if it may be an end."""
+    """The zero, if any, of a curve that is monotone on [a, b]; None if an end may be the zero."""
     for margin in (fmpq(0), (b - a) / 8):
         a, b = max(a - margin, curve.low), min(b + margin, curve.high)
         slope = curve(hull(a, b), 1)
@@ -339,9 +339,9 @@ def _is_nonnegative(base: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> bool
 def extremes(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> tuple[float, float]:
     """The smallest and largest value of `formula` on a bounded interval.
 
-    They are at its ends or where the slope is zero; where such a zero is undecided the enclosure
-    around it counts, so the answer is never too narrow.  It is infinite where the formula has a
-    pole, or no enclosure is found.
+    Both lie at an end or at a zero of the slope.  An undecided zero counts with its whole
+    enclosure, so the answer is never too narrow.  The answer is infinite where the formula has a
+    pole or no enclosure is found.
 
     >>> extremes(1 - w**2, sympy.Integer(-1), sympy.Rational(1, 2))
     (0.0, 1.0)

@@ -1,11 +1,11 @@
 """exp, log, real powers, sign and the branch-free select, with the same bits in NumPy and in Numba.
 
-The mathematical library of the platform gives other last bits than NumPy's own loops, and a call to
-it keeps a loop from being vectorised.  So both readings of a response evaluate these polynomials.
-Each function is written once, for a NumPy array and for a scalar inside a compiled loop: additions,
-multiplications, divisions and bit patterns only, no branch (`where` computes both sides), no fused
-multiply-add.  Zeros, negatives, infinities, NaN, overflow and underflow give what NumPy gives, but
-without its warnings.
+The platform's mathematical library gives other last bits than NumPy's own loops, and a call to it
+keeps a loop from being vectorised.  Both engines therefore evaluate these polynomials.  Each
+function is written once, for a NumPy array and for a scalar inside a compiled loop, from additions,
+multiplications, divisions and bit patterns.  There is no branch (`where` computes both sides) and
+no fused multiply-add.  Zeros, negatives, infinities, NaN, overflow and underflow give what NumPy
+gives, without NumPy's warnings.
 
     log x = k log 2 + 2 atanh(s),  x = 2^k m,  1/2 <= m^2 < 2,  s = (m - 1)/(m + 1)
     exp x = 2^k exp(r),  |r| <= log(2)/2          x^y = exp(y log x), log x in two parts
@@ -48,7 +48,7 @@ _EXPONENT = np.uint64(52)
 
 
 def where(condition: Lanes, a: Lanes, b: Lanes) -> Lanes:
-    """``a`` where the condition holds and ``b`` elsewhere; both have been computed.
+    """``a`` where the condition holds and ``b`` elsewhere; both are computed.
 
     >>> where(np.array([True, False]), 1.0, 2.0)
     array([1., 2.])
@@ -180,4 +180,4 @@ def _scaled_exp(r: Lanes, rounded: Lanes) -> Lanes:
 
 
 KERNEL_FUNCTIONS = (sign, _scaled_exp, _log_parts, _exp_of_product, exp, log, power)
-"""What Numba has to know; `where` it has to know too, as a select of scalars."""
+"""The functions that Numba compiles as they stand; `numba_rules` compiles `where` to a select."""

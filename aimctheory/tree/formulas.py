@@ -1,12 +1,13 @@
-"""Between SymPy expressions and recorded trees, in both directions and by fixed rules.
+"""From SymPy expressions to trees (`lower`) and from trees to SymPy expressions (`lift`).
 
-`lower` decides once in which order the floating-point operations of a formula are done; `lift`
-reads a recorded step as mathematics.  SymPy never prints a kernel.
+`lower` fixes the order of a formula's floating-point operations once, for every engine; SymPy
+itself never prints a kernel.  Its rules:
 
-Rules of `lower`: sums and products in SymPy's canonical order of arguments, positive terms first;
-one division per product, and where the divisor is free of the weight a product with its
-reciprocal (which a kernel computes once); integer powers as products, half-integer ones through
-sqrt, other powers and exp and log by the package's own polynomials.
+- sums and products keep SymPy's canonical order of arguments, positive terms first;
+- a product has one division; a divisor without the weight becomes a factor, its reciprocal, which a
+  kernel computes once for each lane;
+- an integer power is a product, a half-integer power goes through sqrt;
+- other powers, exp and log are the polynomials of `elementary`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ ALLOWED = "numbers, + - * /, powers, sqrt, exp, log, sinh, cosh, tanh"
 
 
 def lower(expression: sympy.Expr, leaves: Mapping[sympy.Symbol, Node]) -> Node:
-    """`expression` as a tree of operations, its symbols replaced by `leaves`.
+    """The tree of `expression`, with `leaves` in the place of its symbols.
 
-    Raises ValueError for anything outside the grammar, naming it.
+    Raises ValueError, naming the part, for a part outside the grammar (`ALLOWED`).
 
     >>> from aimctheory.tree.recorder import Node
     >>> from aimctheory.tree.printed import text
@@ -107,6 +108,7 @@ def _power(base: sympy.Expr, exponent: sympy.Expr, leaves: Mapping[sympy.Symbol,
         return 1.0 / _power(base, -exponent, leaves)
     x = _lower(base, leaves)
     twice = 2 * exponent
+    # The rounding error of a product chain grows with the exponent, that of `power` hardly does.
     if exponent.is_number and twice == int(twice) and abs(exponent) <= 16:
         whole = _whole_power(x, int(exponent)) if int(exponent) else None
         if exponent == int(exponent):
@@ -123,7 +125,7 @@ def _whole_power(x: Node, n: int) -> Node:
     return half * half * x if n % 2 else half * half
 
 
-# ---- from a recorded tree to mathematics -----------------------------------------------------
+# ---- from a tree to a formula ----------------------------------------------------------------
 
 MEANINGS: dict[str, Callable[..., sympy.Expr]] = {
     "+": lambda a, b: a + b,
@@ -169,11 +171,12 @@ def lift(
     *,
     literal: bool = False,
 ) -> sympy.Expr:
-    """`node` as a SymPy expression; `meaning` reads inputs, draws, pulses and responses.
+    """The SymPy expression of `node`.
 
-    Numbers become exact where they are short decimals (0.1 is 1/10).  A `literal` reading keeps
-    every sum and product as it was written, for display with ``order="none"``: nothing is
-    reordered, and a compensated sum such as (s + y) − s − y, which is 0 for real numbers, stays.
+    `meaning(node, arguments)` gives the expression of an input, a draw, a pulse or a response.
+    Numbers become the rationals that their decimals say (0.1 is 1/10).  A `literal` expression
+    keeps every sum and product as it was written, for display with ``order="none"``: the
+    compensated sum (s + y) − s − y stays, although it is 0 for real numbers.
 
     >>> from aimctheory.tree.recorder import Node
     >>> s, y = (Node("input", (), name) for name in "sy")

@@ -1,6 +1,6 @@
-"""A recorded tree as Python text: one expression, or the lines of a function under their names.
+"""A recorded tree as Python text: one expression, or the named lines of a function.
 
-What is printed does the same operations in the same order; parentheses stand only where the order
+The text does the operations of the tree in their order.  Parentheses stand only where that order
 needs them.
 """
 
@@ -12,13 +12,14 @@ from collections.abc import Mapping
 
 from aimctheory.tree.recorder import Node, Trace, walk
 
+# How tightly an operator binds, as in Python; a higher level needs no parentheses in a lower one.
 _LEVEL = {"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1, "|": 2, "&": 3, "+": 4, "-": 4,
           "*": 5, "/": 5, "%": 5, "neg": 6}  # fmt: skip
 CALLS = ("where", "sign", "sqrt", "exp", "log", "abs", "power")
 
 
 def leaf_text(node: Node) -> str:
-    """How an input is written: state.P as state_P, a number by its shortest exact decimal."""
+    """An input as a variable name, state.P as state_P; a number as its shortest exact decimal."""
     if node.kind == "number":
         return repr(node.label)
     if node.kind == "noise":
@@ -29,7 +30,7 @@ def leaf_text(node: Node) -> str:
 
 
 def _function(node: Node) -> str:
-    """What a call is written as: where, sqrt …, or pulse_P, response_P … ."""
+    """The function that a call names: where, sqrt …, or pulse_P, response_P … ."""
     return node.kind if node.kind in CALLS else f"{node.kind}_{node.label}"
 
 
@@ -38,10 +39,10 @@ def text(
     names: Mapping[int, str] = {},  # read only
     extra: Mapping[str, str] = {},  # read only
 ) -> str:
-    """`node` as a Python expression, with only the parentheses its order of operations needs.
+    """`node` as a Python expression.
 
-    `names` gives the name of a node (by its id) that has one; `extra` the further arguments of the
-    calls ``pulse_P``, ``response_P`` … .
+    `names` maps the id of a node to the variable that holds it.  `extra` maps ``pulse_P``,
+    ``response_P`` … to further arguments of that call, ", P_tau" for example.
     """
 
     def render(node: Node, level: int) -> str:
@@ -59,7 +60,7 @@ def text(
         if node.kind == "neg":
             body = "-" + render(node.args[0], mine)
         else:
-            first = mine + (mine == 1)  # Python would chain comparisons
+            first = mine + (mine == 1)  # a < b < c would be a chain: parenthesise the first
             body = f"{render(node.args[0], first)} {node.kind} {render(node.args[1], mine + 1)}"
         return f"({body})" if mine < level else body
 
@@ -67,10 +68,10 @@ def text(
 
 
 def lines(trace: Trace, extra: Mapping[str, str] = {}) -> tuple[list[str], dict[str, str]]:
-    """The assignments of `trace` as Python text in source order, and where each result stands.
+    """The assignments of `trace` in source order, and the variable or expression of each result.
 
-    A value used more than once without a name is called t1, t2 … on a line of its own; a result
-    that is no local variable of the function is called by its key.
+    A value that is used twice and has no name gets a line of its own, t1, t2 … .  A result that is
+    no local variable of the function is named by its key.
     """
     nodes = sorted(walk(trace.result.values()), key=lambda node: node.serial)
     uses = Counter(id(arg) for node in nodes for arg in node.args)

@@ -1,8 +1,8 @@
-"""The recorder: an algorithm's step, called once with nodes, becomes a tree that others read.
+"""The recorder: a step is called once with nodes instead of numbers and becomes a tree.
 
-A node remembers an operation and its arguments and simplifies nothing, so the printed kernel does
-the same floating-point operations in the same order as the function called with NumPy arrays.
-Values that the function gave a name keep it; a value used twice without one is named here.
+A node holds an operation and its arguments.  Nodes simplify nothing, so a kernel printed from the
+tree does the same floating-point operations, in the same order, as the step called with NumPy
+arrays.  The tree keeps the names of the step's local variables.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import itertools
 import numbers
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn
@@ -24,7 +25,11 @@ _serial = itertools.count()
 
 
 class Node:
-    """One recorded operation; `kind` says which, `label` which array, stream or number it names."""
+    """One recorded operation on `args`.
+
+    `kind` names the operation; `label` names the array, the stream, the input or the number that
+    the operation is about.
+    """
 
     __array_ufunc__ = None  # NumPy functions refuse nodes instead of building object arrays
     __slots__ = ("args", "kind", "label", "serial")
@@ -150,13 +155,13 @@ _CONDITIONS = frozenset(("<", "<=", ">", ">=", "==", "!=", "&", "|"))
 
 
 def _is_condition(node: Node) -> bool:
-    """Whether NumPy holds it as a bool, whose sums are no numbers."""
+    """Whether NumPy would hold the value as a bool; a sum of bools is no number."""
     chosen = node.kind == "where" and all(map(_is_condition, node.args[1:]))
     return chosen or node.kind in _CONDITIONS
 
 
 class Names:
-    """Attributes by name, with the known ones listed when one is wrong."""
+    """Values as attributes; an unknown name raises ValueError and lists the known ones."""
 
     def __init__(self, what: str, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
@@ -170,12 +175,17 @@ class Names:
 
 
 INDICES = ("k", "row", "column", "rows", "columns")
-"""The step index, and an element's place in its layer."""
+"""What `Ops` knows of the place of an update: the step, and the element in its layer."""
 
 
 @dataclass(frozen=True)
 class Ops:
-    """What a step may do besides arithmetic; the same names in every reading."""
+    """What a step may use besides arithmetic.  Each reading fills in its own functions.
+
+    `pulse.<array>(w, d)` is the weight after a pulse, `response.<array>(w, d)` the q that it meets;
+    `noise(stream)` is one draw; `k` is the step; `row`, `column`, `rows`, `columns` say where the
+    element lies in its layer.
+    """
 
     pulse: Names
     response: Names
@@ -194,7 +204,7 @@ class Ops:
 
 
 def recording_ops(arrays: tuple[str, ...] = (), streams: tuple[str, ...] = ()) -> Ops:
-    """The operations that record themselves, for an algorithm with these arrays and streams."""
+    """Operations that return nodes, for an algorithm with these arrays and noise streams."""
     draws: dict[str, Node] = {}
 
     def noise(name: str, per: str = "element") -> Node:
@@ -227,7 +237,7 @@ def recording_ops(arrays: tuple[str, ...] = (), streams: tuple[str, ...] = ()) -
 
 
 def numpy_ops(**rest: Any) -> Ops:
-    """The same operations on NumPy arrays; `rest` gives pulse, response, noise and the indices."""
+    """Operations on NumPy arrays; `rest` gives pulse, response, noise and the indices."""
     empty = Names("array", {})
     unset = dict.fromkeys(("noise", *INDICES))
     functions = {name: getattr(elementary, name) for name in ("where", "sign", "exp", "log")}
@@ -236,7 +246,7 @@ def numpy_ops(**rest: Any) -> Ops:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A recorded function: its named lines in source order and what it returns."""
+    """A recorded function: its named lines in source order, and its results by name."""
 
     lines: tuple[tuple[str, Node], ...]
     result: dict[str, Node]
@@ -245,10 +255,10 @@ class Trace:
 def record(
     function: Callable[..., Any], *args: Any, watched: tuple[Callable[..., Any], ...] = ()
 ) -> Trace:
-    """Call `function` with nodes and keep what it did, under the names it used.
+    """The trace of `function` called with `args`, which are nodes.
 
-    The names are the local variables of `function`, and of the `watched` functions it calls, when
-    they return; a single returned value is called ``value``.
+    Lines are named after the local variables of `function` and of the `watched` functions that it
+    calls.  A single returned value is called ``value``.
 
     >>> from aimctheory.tree.printed import lines
     >>> x = Node("state", (), "W")
@@ -258,28 +268,49 @@ def record(
     >>> print("; ".join(lines(record(double_well, x))[0]))
     square = state_W * state_W; value = square * square - square
     """
-    names: dict[int, tuple[str, Node]] = {}
-    codes = {getattr(each, "__code__", None) for each in (function, *watched)}
+    with _local_names((function, *watched)) as names:
+        result = function(*args)
+    outputs = result if isinstance(result, dict) else {"value": result}
+    nodes = {name: as_node(value) for name, value in outputs.items()}
+    in_order = sorted(names.values(), key=lambda item: item[1].serial)
+    reached = {id(node) for node in walk(nodes.values())}
+    return Trace(tuple(item for item in in_order if id(item[1]) in reached), nodes)
 
-    def watch(frame: FrameType, event: str, _: Any) -> None:
+
+@contextmanager
+def _local_names(
+    functions: Iterable[Callable[..., Any]],
+) -> Iterator[dict[int, tuple[str, Node]]]:
+    """Fills a dict with the nodes that `functions` hold in local variables when they return.
+
+    A node keeps the first name it is seen under; arguments do not count.
+
+    Python tells a function's local names to nobody but a profiler or a debugger.  The names are
+    worth one: a kernel then reads like the step it was made from.  Parsing the source would miss
+    steps made by a factory, in a notebook or in a string; asking authors to name values by a call
+    would put our machinery into their formulas.  A profile function sees the return of every Python
+    function in this thread, at a cost that only the recording pays.  A profiler that was active
+    before is put back.
+    """
+    codes = {getattr(each, "__code__", None) for each in functions}
+    names: dict[int, tuple[str, Node]] = {}
+
+    def at_return(frame: FrameType, event: str, _: Any) -> None:
         if event == "return" and frame.f_code in codes:
             arguments = frame.f_code.co_varnames[: frame.f_code.co_argcount]
             for name, value in frame.f_locals.items():
                 if name not in arguments and isinstance(value, Node) and value.args:
                     names.setdefault(id(value), (name, value))
 
-    before = sys.getprofile()
-    sys.setprofile(watch)
+    before: Any = sys.getprofile()
+    sys.setprofile(at_return)
     try:
-        result = function(*args)
+        yield names
     finally:
-        # cProfile hands out its profiler, which only that one's `enable` puts back.
-        getattr(before, "enable", lambda: sys.setprofile(before))()
-    outputs = result if isinstance(result, dict) else {"value": result}
-    nodes = {name: as_node(value) for name, value in outputs.items()}
-    named = sorted(names.values(), key=lambda item: item[1].serial)
-    reached = {id(node) for node in walk(nodes.values())}
-    return Trace(tuple(item for item in named if id(item[1]) in reached), nodes)
+        if hasattr(before, "enable"):  # cProfile: setprofile would not start its clock again
+            before.enable()
+        else:
+            sys.setprofile(before)
 
 
 def walk(nodes: Any) -> Iterator[Node]:
@@ -296,7 +327,7 @@ def walk(nodes: Any) -> Iterator[Node]:
             stack.extend((arg, False) for arg in reversed(node.args))
 
 
-# ---- readings of a recorded tree ------------------------------------------------------------
+# ---- evaluation ------------------------------------------------------------------------------
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
@@ -315,9 +346,9 @@ def evaluate(
     leaf: Callable[[Node], Any],
     calls: Mapping[str, Callable[..., Any]] = NUMPY_CALLS,
 ) -> Any:
-    """The value of `node`, with the inputs from `leaf` and the functions of `calls`.
+    """The value of `node`; `leaf` gives the value of an input, `calls` the functions.
 
-    The default evaluates on NumPy arrays with the kernels' own exp, log and power.
+    The default of `calls` takes NumPy arrays and has the exp, log and power of the kernels.
     """
     values: dict[int, Any] = {}
     table = {**ARITHMETIC, **calls}
