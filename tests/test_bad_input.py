@@ -224,24 +224,35 @@ def test_sums_of_conditions_are_refused_alike(engine, count):
 
 NAMES = {
     "a stream that is no Python name": (
-        lambda: run(replace(digital_sgd, noises=("read-out",)), {}), "cannot be called 'read-out'"),
+        lambda: run(replace(digital_sgd, noises=("read-out",)), {}),
+        "cannot be called 'read-out'",
+    ),
     "a stream that mini-batches are drawn from": (
-        lambda: run(replace(digital_sgd, noises=("sample",)), {}), "cannot be called 'sample'"),
+        lambda: run(replace(digital_sgd, noises=("sample",)), {}),
+        "cannot be called 'sample'",
+    ),
     "an array named like a part of a kernel": (
         lambda: run(replace(analog_sgd, arrays={"raw": 0.0}, buffers={}), linear(tau=1)),
-        "cannot be called 'raw'"),
+        "cannot be called 'raw'",
+    ),
     "two numbers of one name": (
         lambda: run(
             replace(analog_sgd, arrays={"gradient": 0.0}, noises=()),
-            Response(up=1 - w / sigma, down=1 + w / sigma)(sigma=1.0)),
-        "two numbers would be called gradient_sigma"),
+            Response(up=1 - w / sigma, down=1 + w / sigma)(sigma=1.0),
+        ),
+        "two numbers would be called gradient_sigma",
+    ),
     "an average under a name that Python changes": (
-        lambda: run(averages={"ﬁ": weight}), "'ﬁ' is not a Python name"),
+        lambda: run(averages={"ﬁ": weight}),
+        "'ﬁ' is not a Python name",
+    ),
     "an average that is a number": (lambda: run(averages={"W": 3}), "'W' is 3; give a function"),
     "averages in a list": (lambda: run(averages=[weight]), "not a mapping of names to functions"),
     "an average that returns nothing": (
-        lambda: run(averages={"W": lambda *_: None}), "'W' returns None"),
-}  # fmt: skip
+        lambda: run(averages={"W": lambda *_: None}),
+        "'W' returns None",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", NAMES)

@@ -77,9 +77,18 @@ def given(stream, sigma):
 
 def run(algorithm, device, hyper, noise):
     return simulate(
-        algorithm, device, quadratic(H, W_STAR), hyper=hyper, noise=noise, steps=STEPS,
-        replicates=REPLICATES, rng=SEED, record_every=1, start={"W": 0.05}, engine="reference",
-    )  # fmt: skip
+        algorithm,
+        device,
+        quadratic(H, W_STAR),
+        hyper=hyper,
+        noise=noise,
+        steps=STEPS,
+        replicates=REPLICATES,
+        rng=SEED,
+        record_every=1,
+        start={"W": 0.05},
+        engine="reference",
+    )
 
 
 def assert_equal(run, names, states):

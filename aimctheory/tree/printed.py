@@ -12,9 +12,17 @@ from collections.abc import Mapping
 
 from aimctheory.tree.recorder import Node, Trace, walk
 
-# How tightly an operator binds, as in Python; a higher level needs no parentheses in a lower one.
-_LEVEL = {"<": 1, "<=": 1, ">": 1, ">=": 1, "==": 1, "!=": 1, "|": 2, "&": 3, "+": 4, "-": 4,
-          "*": 5, "/": 5, "%": 5, "neg": 6}  # fmt: skip
+# Python's operators from the loosest to the tightest; a tighter one needs no parentheses in a looser.
+_PRECEDENCE = (
+    ("<", "<=", ">", ">=", "==", "!="),
+    ("|",),
+    ("&",),
+    ("+", "-"),
+    ("*", "/", "%"),
+    ("neg",),
+)
+_LEVEL = {kind: level for level, kinds in enumerate(_PRECEDENCE, 1) for kind in kinds}
+_COMPARISON, _SUM = _LEVEL["<"], _LEVEL["+"]
 CALLS = ("where", "sign", "sqrt", "exp", "log", "abs", "power")
 
 
@@ -53,14 +61,14 @@ def text(
         if mine is None:
             if not node.args:
                 written = leaf_text(node)
-                return f"({written})" if written.startswith("-") and level > 4 else written
+                return f"({written})" if written.startswith("-") and level > _SUM else written
             function = _function(node)
             inside = ", ".join(render(a, 0) for a in node.args)
             return f"{function}({inside}{extra.get(function, '')})"
         if node.kind == "neg":
             body = "-" + render(node.args[0], mine)
         else:
-            first = mine + (mine == 1)  # a < b < c would be a chain: parenthesise the first
+            first = mine + (mine == _COMPARISON)  # a < b < c would be a chain: parenthesise the first
             body = f"{render(node.args[0], first)} {node.kind} {render(node.args[1], mine + 1)}"
         return f"({body})" if mine < level else body
 

@@ -330,11 +330,22 @@ def walk(nodes: Any) -> Iterator[Node]:
 # ---- evaluation ------------------------------------------------------------------------------
 
 ARITHMETIC: dict[str, Callable[..., Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
-    "%": operator.mod, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "==": operator.eq, "!=": operator.ne, "&": operator.and_, "|": operator.or_,
-    "neg": operator.neg, "abs": abs,
-}  # fmt: skip
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": operator.mod,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "&": operator.and_,
+    "|": operator.or_,
+    "neg": operator.neg,
+    "abs": abs,
+}
 NUMPY_CALLS: dict[str, Callable[..., Any]] = {
     "sqrt": np.sqrt,
     **{name: getattr(elementary, name) for name in ("where", "sign", "exp", "log", "power")},
