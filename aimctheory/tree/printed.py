@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from aimctheory.tree.recorder import Node, Trace, walk
 
-# Python's operators from the loosest to the tightest; a tighter one needs no parentheses in a looser.
+# Python's operators from the loosest to the tightest.
 _PRECEDENCE = (
     ("<", "<=", ">", ">=", "==", "!="),
     ("|",),
@@ -68,7 +68,8 @@ def text(
         if node.kind == "neg":
             body = "-" + render(node.args[0], mine)
         else:
-            first = mine + (mine == _COMPARISON)  # a < b < c would be a chain: parenthesise the first
+            # Python reads a < b < c as a chain: a comparison inside one gets parentheses
+            first = mine + (mine == _COMPARISON)
             body = f"{render(node.args[0], first)} {node.kind} {render(node.args[1], mine + 1)}"
         return f"({body})" if mine < level else body
 
