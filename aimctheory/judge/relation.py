@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aimctheory.judge.case import Case
 from aimctheory.judge.rates import Limit, limit_slope
 from aimctheory.statistics import Margin, bound, equivalence
 
-if TYPE_CHECKING:
-    from aimctheory.judge.claim import Case
-
 Array = NDArray[np.float64]
-ErrorOf = Callable[["Case", Any], Any]
+ErrorOf = Callable[[Case, Any], Any]
 
 
 class Quantity(NamedTuple):
@@ -61,7 +59,7 @@ class Finding:
         return ", ".join([*shown, f"margin {self.margin.value:.3g}"])
 
 
-Judge = Callable[["Case", "Quantity | None", Any], Finding]
+Judge = Callable[[Case, Quantity | None, Any], Finding]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

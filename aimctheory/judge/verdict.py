@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from aimctheory.judge.claim import Case, Claim, Form, Mutant
+from aimctheory.judge.case import Case
+from aimctheory.judge.claim import Claim, Form, Mutant
 from aimctheory.judge.relation import Finding, Quantity, Relation, quantity
 from aimctheory.scale import DEFAULT, QUICK, Scale
 from aimctheory.statistics import FALSE_ALARM
