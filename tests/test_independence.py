@@ -145,7 +145,7 @@ Claim("c", stated=lambda c: value)""",
 from aimctheory.judge.claim import Claim as C
 C("c", **{"stated": drift_root})""",
     "by a star import": 'from aimctheory.exact import *\nClaim("c", stated=lambda c: 1)',
-    "by a library of ours": 'from aimctheory.statistics import slope as s\nClaim("c", stated=s)',
+    "by a library of ours": 'from aimctheory.statistics import student as s\nClaim("c", stated=s)',
     "by the notation": 'from aimctheory.notation import w\nClaim("c", stated=lambda c: w)',
     "by another library": 'import os\nClaim("c", stated=lambda c: os.environ)',
     "by an unknown name": 'Claim("c", stated=lambda c: mystery(c))',

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aimctheory.judge.claim import Case, Claim, Mutant, at_least, at_most, equal, exists
-from aimctheory.judge.verdict import check, union_bound
+from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import QUICK
 
@@ -226,7 +226,6 @@ def measured(**changes):
 def test_each_statistical_comparison_costs_one_in_a_million():
     verdict = check(measured())
     assert (verdict.comparisons, verdict.false_alarm) == (3, pytest.approx(3e-6))
-    assert union_bound([verdict, verdict]) == pytest.approx(6e-6)
 
 
 def test_a_printed_form_compared_counts_too():

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aimctheory.statistics import local_slopes
-
 Array = NDArray[np.float64]
 
 ROUNDING_IN_SLOPE = 0.005
@@ -34,6 +32,31 @@ class Limit:
     high: float
     slopes: tuple[float, ...]
     error: float
+
+
+def local_slopes(x: ArrayLike, error: ArrayLike) -> Array:
+    """The slopes d log error / d log x between neighbouring points, shape (n − 1,).
+
+    Raises
+    ------
+    ValueError
+        Unless `x` and `error` are positive arrays of one length and neighbouring x differ.
+
+    Examples
+    --------
+    >>> local_slopes([1, 2, 4], [3, 12, 48])
+    array([2., 2.])
+    """
+    places, errors = np.asarray(x, dtype=float), np.asarray(error, dtype=float)
+    if places.ndim != 1 or places.shape != errors.shape or len(places) < 2:
+        raise ValueError(
+            f"x of shape {places.shape} and error of shape {errors.shape}: slopes need two arrays "
+            "of one length, two points or more"
+        )
+    if not (np.all(places > 0) and np.all(errors > 0) and np.all(np.diff(places) != 0)):
+        raise ValueError("x and error: a log-log slope needs positive numbers and distinct x")
+    slopes: Array = np.diff(np.log(errors)) / np.diff(np.log(places))
+    return slopes
 
 
 def limit_slope(

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimctheory.judge.case import Case
+from aimctheory.judge.margin import Margin, bound, equivalence
 from aimctheory.judge.rates import Limit, limit_slope
-from aimctheory.statistics import Margin, bound, equivalence
 
 Array = NDArray[np.float64]
 ErrorOf = Callable[[Case, Any], Any]

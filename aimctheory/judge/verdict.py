@@ -9,7 +9,7 @@ becomes an error verdict of one sentence; the run goes on.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,11 +118,6 @@ class Verdict:
 
 def _digits(value: Any) -> float | None:
     return float(f"{float(value):.10g}") if value is not None else None
-
-
-def union_bound(verdicts: Iterable[Verdict]) -> float:
-    """The chance that any of the verdicts is a false alarm, at most: the sum of theirs."""
-    return sum(verdict.false_alarm for verdict in verdicts)
 
 
 class _CheckError(Exception):
