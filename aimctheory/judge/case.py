@@ -19,10 +19,10 @@ _FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, np.ufunc, functools
 
 
 class Case:
-    """The evidence of one instance: numbers, arrays, strings, functions of plain numbers.
+    """The evidence of one instance: numbers, arrays, strings and functions of plain numbers.
 
-    Values are read as attributes.  Arrays are copied and cannot be written to; functions are
-    wrapped, so that they take and return plain numbers and lead back to nothing of ours.
+    Values are read as attributes.  Arrays are copied and cannot be written to.  Functions are
+    wrapped: they take and return plain numbers, and a method gives no access to its object.
 
     >>> case = Case(rate=0.1, distance=np.array([0.2, 0.1]), q_up=lambda w: 1 - w)
     >>> case.q_up(case.distance) * case.rate
@@ -60,6 +60,7 @@ class Case:
 
 
 def _admitted(name: str, value: Any) -> Any:
+    """`value` as a case stores it; TypeError for a kind that a case does not take."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufcU":
         copy = value.copy()
         copy.flags.writeable = False
@@ -90,12 +91,15 @@ def _require_plain(name: str, value: Any) -> None:
 
 
 def _of_plain_numbers(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, refusing arguments and results that are not plain numbers."""
+
     def plain(*arguments: Any, **keywords: Any) -> Any:
         for value in (*arguments, *keywords.values()):
             _require_plain(name, value)
         result = function(*arguments, **keywords)
         _require_plain(name, result)
-        # mpmath.diff steps by 2^-63: rounded to doubles, every derivative would come out as 0.
+        # mpmath.diff takes steps of 2^-63.  A function that rounds its argument to a double does
+        # not see such a step, and every derivative would come out as 0.
         finer = (x for x in arguments if isinstance(x, mpmath.mpf) and x != float(x))
         if not isinstance(result, mpmath.mpf | mpmath.mpc) and any(finer):
             raise TypeError(
