@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aimctheory.judge.claim import Case, Claim, Mutant, at_least, at_most, definition, equal, rate
-from aimctheory.judge.relation import quantity
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_least, at_most, definition, equal, quantity, rate
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from aimctheory.judge.claim import Case, Claim, Mutant, at_least, at_most, equal, exists
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_least, at_most, equal, exists
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import QUICK

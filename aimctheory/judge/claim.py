@@ -18,13 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from aimctheory.judge.case import Case as Case
-from aimctheory.judge.relation import Relation as Relation
-from aimctheory.judge.relation import at_least as at_least
-from aimctheory.judge.relation import at_most as at_most
-from aimctheory.judge.relation import definition as definition
-from aimctheory.judge.relation import equal as equal
-from aimctheory.judge.relation import exists as exists
-from aimctheory.judge.relation import rate as rate
+from aimctheory.judge.relation import Relation
 from aimctheory.notation import Source
 from aimctheory.scale import Scale
 
