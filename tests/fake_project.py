@@ -14,7 +14,8 @@ CLAIM = '''
 
 import os
 
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.notation import Source
 
 claim = Claim(

@@ -10,13 +10,20 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aimctheory.judge import relation
+
 ALLOWED = {"math", "cmath", "numpy", "sympy", "mpmath"}
 SIDES = {"computed", "stated", "corrected", "hypotheses"}
-RELATIONS = {"equal", "at_most", "at_least", "rate", "exists", "definition", "replace"}
+RELATIONS = {"replace"} | {
+    name
+    for name, function in inspect.getmembers(relation, inspect.isfunction)
+    if function.__annotations__.get("return") == "Relation" and not name.startswith("_")
+}
 RECORDS = {"Claim", "Mutant"}
 BARRED = {
     "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input",

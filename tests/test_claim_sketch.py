@@ -13,7 +13,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import DEFAULT, FULL, QUICK

@@ -44,11 +44,6 @@ def test_every_file_can_be_used():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_is_at_most_70_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 70
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_is_named_after_its_claim(path):
     ids = [each.id for each in FOUND.items.values() if each.path == path]
     names = (f"{path.parent.name}_{path.stem}", path.stem)

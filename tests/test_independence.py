@@ -26,7 +26,8 @@ import math
 import mpmath
 import numpy as np
 from aimctheory import exact
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 from aimctheory.exact import drift_root as root, drift_root
 import aimctheory.simulator.simulate as sim
 
@@ -145,7 +146,7 @@ Claim("c", stated=lambda c: value)""",
 from aimctheory.judge.claim import Claim as C
 C("c", **{"stated": drift_root})""",
     "by a star import": 'from aimctheory.exact import *\nClaim("c", stated=lambda c: 1)',
-    "by a library of ours": 'from aimctheory.statistics import slope as s\nClaim("c", stated=s)',
+    "by a library of ours": 'from aimctheory.statistics import student as s\nClaim("c", stated=s)',
     "by the notation": 'from aimctheory.notation import w\nClaim("c", stated=lambda c: w)',
     "by another library": 'import os\nClaim("c", stated=lambda c: os.environ)',
     "by an unknown name": 'Claim("c", stated=lambda c: mystery(c))',
@@ -169,4 +170,4 @@ def test_another_claim_file_is_followed(tmp_path, line):
     text = f'{line}\nClaim("c", stated=lambda c: f(c))'
     assert objections(tmp_path, text, other="def f(c): return c.d") == []
     caught = objections(tmp_path, text, other=HEADER + "def f(c): return drift_root(c.d)")
-    assert caught == ["other.py:7: the stated of line 2 reaches aimctheory.exact.drift_root"]
+    assert caught == ["other.py:8: the stated of line 2 reaches aimctheory.exact.drift_root"]

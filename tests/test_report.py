@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aimctheory.command import discover, report
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import QUICK

@@ -11,7 +11,8 @@ import numpy as np
 from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.exact.digital import digital_floor
 from aimctheory.exact.update import effective_update
-from aimctheory.judge.claim import Case, Claim, Mutant, at_most
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_most
 from aimctheory.laws import rademacher
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic

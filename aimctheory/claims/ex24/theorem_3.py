@@ -10,7 +10,8 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import linear
 from aimctheory.exact.drift import drift_root
 from aimctheory.exact.stationary import stationary_law
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 from aimctheory.laws import rademacher, two_point, two_point_frozen
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic

@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 
 from aimctheory import Source, gaussian, linear, quadratic, residual_learning
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 from aimctheory.simulator.simulate import simulate
 from aimctheory.statistics import replicate_mean
 

@@ -8,7 +8,8 @@ from functools import partial
 
 from aimctheory import Source
 from aimctheory.claims.rf25.corollary_1 import SHIFTED, instances, observe
-from aimctheory.judge.claim import Claim, Mutant, rate
+from aimctheory.judge.claim import Claim, Mutant
+from aimctheory.judge.relation import rate
 
 observe = partial(observe, average="distances")
 

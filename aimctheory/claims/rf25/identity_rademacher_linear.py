@@ -9,7 +9,8 @@ import numpy as np
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import soft_bounds
 from aimctheory.controls import controlled_mean
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.laws import rademacher
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic

@@ -9,7 +9,8 @@ import numpy as np
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import power
 from aimctheory.exact.drift import drift_root, penalised_minimiser
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.laws import gaussian, uniform
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic

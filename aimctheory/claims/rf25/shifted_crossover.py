@@ -10,7 +10,8 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.catalogue import linear
 from aimctheory.claims.rf25.shifted_limit import STANDARD, gradients
 from aimctheory.exact.drift import drift_root
-from aimctheory.judge.claim import Case, Claim, Mutant, at_least
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_least
 from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic

@@ -5,7 +5,8 @@ import numpy as np
 
 from aimctheory.algorithms.residual_learning import residual_learning
 from aimctheory.catalogue import linear
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.laws import gaussian
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic

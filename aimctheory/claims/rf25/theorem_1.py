@@ -11,7 +11,8 @@ from aimctheory import Source, analog_sgd, gaussian, quadratic, rademacher, unif
 from aimctheory.claims.rf25.theorem_5 import CELLS
 from aimctheory.claims.rf25.theorem_5_cubic import ATOM, moment_is_smooth
 from aimctheory.exact import drift_root
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 
 LAWS = (gaussian(0.7), 1.0), (uniform(0.4), 2.0), (rademacher(0.5), 1.0)
 

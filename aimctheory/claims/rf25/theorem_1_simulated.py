@@ -12,7 +12,8 @@ from aimctheory import Source, analog_sgd, gaussian, linear, quadratic
 from aimctheory.claims.rf25.theorem_1 import G, minimiser
 from aimctheory.controls import controlled_mean
 from aimctheory.exact import first_order
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.simulator.simulate import simulate
 
 AVERAGES = {

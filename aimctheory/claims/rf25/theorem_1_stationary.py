@@ -11,7 +11,8 @@ import numpy as np
 from aimctheory import Source, exponential, gaussian, linear, power, quadratic, uniform
 from aimctheory.claims.rf25.theorem_1 import minimiser
 from aimctheory.exact import first_order, stationary_law
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 
 CELLS = (
     (linear(tau=1, c=0.3), uniform(0.5)), (power(tau=1, gamma=2), gaussian(0.3)),

@@ -8,7 +8,8 @@ import numpy as np
 from aimctheory import Source, analog_sgd, gaussian, power, quadratic, rademacher
 from aimctheory.claims.rf25.theorem_1 import F, G
 from aimctheory.claims.rf25.theorem_5 import CELLS
-from aimctheory.judge.claim import Case, Claim, Mutant, at_most
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_most
 from aimctheory.simulator.simulate import simulate
 from aimctheory.statistics import replicate_mean
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from aimctheory import Source, analog_sgd, exponential, gaussian, linear, power, quadratic, uniform
 from aimctheory.exact import effective_update
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 
 CELLS = linear(tau=1), linear(tau=1, c=0.3), power(tau=1, gamma=2), exponential(tau=1, gamma=2)
 

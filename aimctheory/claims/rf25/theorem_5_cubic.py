@@ -11,7 +11,8 @@ import sympy
 
 from aimctheory import Source, exponential, gaussian, linear, power, two_point_frozen, uniform
 from aimctheory.claims.rf25.theorem_5 import observe, ratio, stationary_point
-from aimctheory.judge.claim import Claim, Mutant, rate
+from aimctheory.judge.claim import Claim, Mutant
+from aimctheory.judge.relation import rate
 from aimctheory.laws import GAUSSIAN, Law
 from aimctheory.notation import g, sigma
 

@@ -10,7 +10,8 @@ from aimctheory import Source, analog_sgd, power, quadratic
 from aimctheory.claims.rf25.theorem_1 import F, G
 from aimctheory.claims.rf25.theorem_2 import F_max
 from aimctheory.claims.rf25.theorem_5 import CELLS
-from aimctheory.judge.claim import Case, Claim, Mutant, at_least
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_least
 from aimctheory.simulator.simulate import simulate
 
 

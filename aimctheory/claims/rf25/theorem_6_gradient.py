@@ -10,7 +10,8 @@ import numpy as np
 from aimctheory import Source, linear
 from aimctheory.claims.rf25 import theorem_6
 from aimctheory.claims.rf25.theorem_2 import F_max
-from aimctheory.judge.claim import Claim, Mutant, at_most
+from aimctheory.judge.claim import Claim, Mutant
+from aimctheory.judge.relation import at_most
 
 
 def instances(scale):
