@@ -16,6 +16,7 @@ from aimctheory import figures
 from benchmarks import baselines, command, picture, processes, scaling
 from benchmarks.timing import OURS, Contender, Measurement, alternate, compete, environment
 from benchmarks.workloads import ROWS
+from tests.drawn_texts import overlapping_texts, texts_cut_off
 
 RACES = {row.id: row for row in ROWS if row.contenders}
 STEPS, REPLICATES = 200, 1000
@@ -181,8 +182,8 @@ def test_nothing_drawn_overlaps_or_is_cut_off(done):
     for name, draw in (("benchmarks", picture.draw_table), ("scaling", picture.draw_scaling)):
         study = figures.Study(name, "", (), (), dict, draw, dict)
         figure = figures.drawn(study, folder / f"{name}.json")
-        assert figures.overlapping_texts(figure) == []
-        assert figures.texts_cut_off(figure) == []
+        assert overlapping_texts(figure) == []
+        assert texts_cut_off(figure) == []
 
 
 def test_the_knees_of_invented_curves_are_what_was_put_in(done):

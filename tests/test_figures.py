@@ -19,6 +19,7 @@ from aimctheory import figures
 from aimctheory.command import discover
 from aimctheory.figures import decode, encode, new_figure
 from aimctheory.scale import DEFAULT, QUICK
+from tests.drawn_texts import overlapping_texts, texts_cut_off
 from tests.fake_project import SQUARE, draw
 
 STUDIES = discover.studies().items
@@ -161,7 +162,7 @@ def test_overlapping_texts_are_found():
     figure, axes = new_figure()
     axes.text(0.5, 0.5, "one")
     axes.text(0.5, 0.5, "two")
-    assert figures.overlapping_texts(figure) == [("one", "two")]
+    assert overlapping_texts(figure) == [("one", "two")]
 
 
 def test_hidden_texts_and_ticks_off_the_axes_do_not_count():
@@ -169,23 +170,23 @@ def test_hidden_texts_and_ticks_off_the_axes_do_not_count():
     axes.text(0.5, 0.5, "one")
     axes.text(0.5, 0.5, "two", visible=False)
     axes.set(xlim=(0.05, 0.95))
-    assert figures.overlapping_texts(figure) == []
+    assert overlapping_texts(figure) == []
 
 
 def test_slanted_texts_are_measured_along_their_slant():
     figure, axes = new_figure()
     for x in (0.4, 0.45):
         axes.text(x, 0.3, "a rather long label", rotation=45)
-    assert figures.overlapping_texts(figure) == []
+    assert overlapping_texts(figure) == []
     axes.text(0.4, 0.3, "a rather long label", rotation=-45)
-    assert len(figures.overlapping_texts(figure)) >= 1
+    assert len(overlapping_texts(figure)) >= 1
 
 
 def test_a_text_over_the_edge_is_found():
     figure, _ = new_figure()
-    assert figures.texts_cut_off(figure) == []
+    assert texts_cut_off(figure) == []
     figure.text(0.99, 0.5, "beyond")
-    assert figures.texts_cut_off(figure) == ["beyond"]
+    assert texts_cut_off(figure) == ["beyond"]
 
 
 # ---- this project's studies ------------------------------------------------------------------
@@ -196,8 +197,8 @@ def test_a_study_has_its_figure_and_it_is_readable(name):
     """Redrawn from its JSON alone: texts apart and whole, series told apart without colour."""
     figure = figures.drawn(STUDIES[name].record, FOLDER / f"{name}.json")
     assert all((FOLDER / f"{name}.{kind}").is_file() for kind in ("png", "pdf"))
-    assert figures.overlapping_texts(figure) == []
-    assert figures.texts_cut_off(figure) == []
+    assert overlapping_texts(figure) == []
+    assert texts_cut_off(figure) == []
     assert figure.get_figwidth() == 7
     lines = [line for axes in figure.axes for line in axes.lines if line.get_label()[0] != "_"]
     for axes, group in itertools.groupby(lines, key=lambda line: line.axes):
@@ -222,7 +223,7 @@ def test_a_study_was_stored_at_its_default_size(name):
 def test_a_study_runs_at_quick_size(name, tmp_path):
     study = STUDIES[name].record
     figures.reproduce(study, QUICK, tmp_path)
-    assert figures.overlapping_texts(figures.drawn(study, tmp_path / f"{name}.json")) == []
+    assert overlapping_texts(figures.drawn(study, tmp_path / f"{name}.json")) == []
 
 
 @pytest.mark.parametrize("name", STUDIES)
