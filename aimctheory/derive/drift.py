@@ -25,7 +25,7 @@ from aimctheory.derive.inputs import (
     symbolic_responses,
 )
 from aimctheory.derive.latex import aligned
-from aimctheory.derive.reading import Reading
+from aimctheory.derive.averaging import Reading
 from aimctheory.notation import real, w
 from aimctheory.tree.formulas import lift
 from aimctheory.tree.recorder import Node

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aimctheory.exact.jets import variable
-from aimctheory.exact.reading import Array, number, slope
+from aimctheory.exact.evaluation import Array, number, slope
 from aimctheory.objectives.record import Objective
 
 

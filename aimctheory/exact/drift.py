@@ -16,7 +16,7 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.exact.coupled import rest_point
 from aimctheory.exact.jets import as_jet, variable
-from aimctheory.exact.reading import Array, hessian, number, ratio_jet, slope
+from aimctheory.exact.evaluation import Array, hessian, number, ratio_jet, slope
 from aimctheory.exact.roots import only_zero
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update, shape_of
 from aimctheory.laws import Law

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.exact.drift import drift_root
-from aimctheory.exact.reading import Array, number, slope
+from aimctheory.exact.evaluation import Array, number, slope
 from aimctheory.exact.update import Devices, effective_update
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective

@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.device import Device
 from aimctheory.exact.drift import drift_root
-from aimctheory.exact.reading import Array, number
+from aimctheory.exact.evaluation import Array, number
 from aimctheory.exact.roots import bracketed
 from aimctheory.exact.update import Devices
 from aimctheory.laws import Law

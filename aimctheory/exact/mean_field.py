@@ -21,8 +21,8 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning
 from aimctheory.exact.jets import variable
 from aimctheory.exact.limits import self_consistent
-from aimctheory.exact.pair import Pair, pair_of
-from aimctheory.exact.reading import Array, number, ratio_jet
+from aimctheory.exact.two_arrays import Pair, pair_of
+from aimctheory.exact.evaluation import Array, number, ratio_jet
 from aimctheory.exact.roots import only_zero
 from aimctheory.exact.update import Devices
 from aimctheory.laws import Law, gaussian

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import roots_legendre
 
-from aimctheory.exact.reading import Array, number
+from aimctheory.exact.evaluation import Array, number
 from aimctheory.laws import Law
 
 NODES = 48

@@ -21,7 +21,7 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.exact.first_order import first_order
 from aimctheory.exact.quadrature import NODES, noise_points
-from aimctheory.exact.reading import Array, slope
+from aimctheory.exact.evaluation import Array, slope
 from aimctheory.exact.roots import bracketed
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update
 from aimctheory.laws import Law

@@ -24,7 +24,7 @@ from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.exact.jets import Jet, as_jet, variable
-from aimctheory.exact.reading import Array, halves, hessian, mean_abs_jet, pulse_ops, slope
+from aimctheory.exact.evaluation import Array, halves, hessian, mean_abs_jet, pulse_ops, slope
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
 from aimctheory.tree.recorder import Names

@@ -25,7 +25,7 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
 from aimctheory.device import Device
 from aimctheory.exact.jets import Jet, as_jet, variable
-from aimctheory.exact.reading import Array, slope
+from aimctheory.exact.evaluation import Array, slope
 from aimctheory.exact.roots import bracketed
 from aimctheory.exact.update import Devices, EffectiveUpdate, shape_of
 from aimctheory.laws import Law, gaussian
