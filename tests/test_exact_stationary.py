@@ -77,8 +77,8 @@ def test_the_error_covers_what_a_coarse_grid_gets_wrong(monkeypatch):
 
 def test_the_density_integrates_to_one_and_gives_the_mean():
     found = exact.stationary_law(linear(tau=1), quadratic(minimiser=0.5), gaussian(0.2), 0.05)
-    assert found.cells @ found.density == pytest.approx(1.0, abs=1e-13)
-    assert found.cells @ (found.grid * found.density) == pytest.approx(found.mean, abs=1e-13)
+    assert found.lengths @ found.density == pytest.approx(1.0, abs=1e-13)
+    assert found.lengths @ (found.grid * found.density) == pytest.approx(found.mean, abs=1e-13)
     peak = 1 / np.sqrt(2 * np.pi * found.variance)
     assert np.max(found.density) == pytest.approx(peak, rel=0.02)
 

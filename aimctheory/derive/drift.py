@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import sympy
 
 from aimctheory.algorithms.record import Algorithm
+from aimctheory.derive.averaging import Reading
 from aimctheory.derive.closures import Closure, Spot
 from aimctheory.derive.inputs import (
     DeviceLike,
@@ -25,7 +26,6 @@ from aimctheory.derive.inputs import (
     symbolic_responses,
 )
 from aimctheory.derive.latex import aligned
-from aimctheory.derive.averaging import Reading
 from aimctheory.notation import real, w
 from aimctheory.tree.formulas import lift
 from aimctheory.tree.recorder import Node

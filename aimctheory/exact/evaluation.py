@@ -1,6 +1,6 @@
-"""Definitions read as numbers and as jets: ∇f and its Hessian, q₊ and q₋, E|g + ξ|.
+"""The definitions evaluated on arrays and on jets: ∇f and its Hessian, q₊ and q₋, E|g + ξ|.
 
-The one formula: along a curve (w(t), g(t)) the mean absolute gradient m = E|g + ξ| has the slope
+Along a curve (w(t), g(t)) the mean absolute gradient m = E|g + ξ| has the derivative
 m_g g' + m_w w'; m_w is zero unless the law of the noise follows the weight.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
@@ -32,8 +32,12 @@ def number(value: ArrayLike) -> float | Array:
     return array if array.ndim else float(array)
 
 
-def slope(objective: Objective, weight: Any) -> Any:
-    """∇f at weights of any broadcastable shape; an elementwise objective takes jets too."""
+def gradient_of(objective: Objective, weight: Any) -> Any:
+    """∇f at weights that broadcast to (…, D), of their shape.
+
+    An elementwise objective takes jets too, and then returns ∂f/∂w of each coordinate with its
+    derivatives.
+    """
     if objective.elementwise:
         ops = jet_ops() if isinstance(weight, Jet) else numpy_ops()
         return objective.gradient(weight, Names("number", objective.numbers), ops)
@@ -42,18 +46,26 @@ def slope(objective: Objective, weight: Any) -> Any:
     return objective.gradient(w.reshape(-1, objective.coordinates), None).reshape(w.shape)
 
 
-def hessian(objective: Objective, weight: Array) -> Array:
-    """∇²f (D, D) at weights (D,): the objective's own, else central differences of ∇f."""
+def hessian_of(objective: Objective, weight: Array) -> Array:
+    """∇²f, (D, D), at weights (D,): the objective's own, else central differences of ∇f."""
     if objective.hessian is not None:
         return np.asarray(objective.hessian(weight), dtype=float)
+    # About ε^(1/3), so that the truncation of a central difference (reach²) and the rounding of ∇f
+    # (ε/reach) are both some 1e-11.  A Newton step bears that; the root does not depend on ∇²f.
     reach = 1e-5 * (1.0 + np.abs(weight))
-    forth, back = (slope(objective, weight + sign * np.diag(reach)) for sign in (1.0, -1.0))
+    forth, back = (gradient_of(objective, weight + sign * np.diag(reach)) for sign in (1.0, -1.0))
     rows = (forth - back) / (2.0 * reach[:, None])
     return np.asarray((rows + rows.T) / 2)
 
 
+def require_constant(law: Law) -> None:
+    """Raise ValueError for a law that changes with the weight where the gradient is taken."""
+    if law.form.state_dependent:
+        raise ValueError(f"{law.form.id} depends on the weight; give a law that does not")
+
+
 def pulse_ops(arrays: Iterable[str], device: Device | None, *, jets: bool) -> Ops:
-    """What a step needs to be called with weights, arrays or jets, on one device.
+    """The operations of a step on arrays or jets of weights, every array on the one `device`.
 
     Raises ValueError for arrays without a device.
     """
@@ -89,34 +101,50 @@ def ratio_jet(device: Device, weight: Jet) -> Jet:
     return (down - up) / (down + up)
 
 
-def halves(gradient: ArrayLike, mean_abs: ArrayLike) -> tuple[Array, Array]:
-    """E(g + ξ)⁺ and E(g + ξ)⁻ from g and E|g + ξ|; a difference lost in rounding is 0."""
+def mean_parts(gradient: ArrayLike, mean_abs: ArrayLike) -> tuple[Array, Array]:
+    """E(g + ξ)⁺ and E(g + ξ)⁻ from g and m = E|g + ξ|: (m + g)/2 and (m − g)/2."""
     g, m = np.asarray(gradient, dtype=float), np.asarray(mean_abs, dtype=float)
+    positive, negative = (m + g) / 2, (m - g) / 2
+    # Where the noise never changes the sign of g, m is |g| but for its last bits, and one
+    # difference is rounding: as a pull towards the range it would make a false root at saturation.
     lost = 4.0 * np.finfo(float).eps * np.abs(g)
-    up, down = (m + g) / 2, (m - g) / 2
-    return np.where(up > lost, up, 0.0), np.where(down > lost, down, 0.0)
+    return np.where(positive > lost, positive, 0.0), np.where(negative > lost, negative, 0.0)
 
 
 def mean_abs_jet(law: Law, gradient: Jet, weight: Jet) -> Jet:
     """E|g + ξ| with its derivatives along the curve that `gradient` and `weight` follow."""
     g, w = gradient, weight
-    at, quiet = {"g": g.value, "w": w.value}, np.asarray(law.sigma) == 0
-    values = [law.evaluate(formula, **at) for formula in _moment_slopes(law.form.absolute_moment)]
-    values[0] = np.where(quiet, np.sign(g.value), values[0])
-    m_g, *rest = values
-    m_w, m_gg, m_gw, m_ww = (np.where(quiet, 0.0, value) for value in rest)
-    bend = m_gg * g.first**2 + 2.0 * m_gw * g.first * w.first + m_ww * w.first**2
+    formulas = _moment_derivatives(law.form.absolute_moment)
+
+    def partial(formula: sympy.Expr, without_noise: ArrayLike) -> Any:
+        value = law.evaluate(formula, g=g.value, w=w.value)
+        return np.where(np.asarray(law.sigma) == 0, without_noise, value)  # formulas divide by σ
+
+    m_g, m_w = partial(formulas.g, np.sign(g.value)), partial(formulas.w, 0.0)
+    m_gg, m_gw, m_ww = (partial(each, 0.0) for each in (formulas.gg, formulas.gw, formulas.ww))
+    curved = m_gg * g.first**2 + 2.0 * m_gw * g.first * w.first + m_ww * w.first**2
     return Jet(
         law.mean_abs(g.value, w.value),
         m_g * g.first + m_w * w.first,
-        bend + m_g * g.second + m_w * w.second,
+        curved + m_g * g.second + m_w * w.second,
     )
 
 
+class _Derivatives(NamedTuple):
+    """Partial derivatives of a function of the gradient g and the weight w."""
+
+    g: sympy.Expr
+    w: sympy.Expr
+    gg: sympy.Expr
+    gw: sympy.Expr
+    ww: sympy.Expr
+
+
 @functools.cache
-def _moment_slopes(moment: sympy.Expr) -> tuple[sympy.Expr, ...]:
-    """m_g, m_w, m_gg, m_gw, m_ww; at a kink of a discrete law's moment, those of one side."""
+def _moment_derivatives(moment: sympy.Expr) -> _Derivatives:
+    """The derivatives of E|g + ξ|; at a kink of a discrete law's moment, those of one side."""
     g, w = notation.g, notation.w
+    # SymPy's second derivative of Max and Abs is a DiracDelta, without a number; of cases it is 0.
     pieces = moment.replace(sympy.Max, lambda a, b: sympy.Piecewise((a, a >= b), (b, True)))
     pieces = pieces.replace(sympy.Abs, lambda x: sympy.Piecewise((x, x >= 0), (-x, True)))
-    return tuple(sympy.diff(pieces, *by) for by in ((g,), (w,), (g, g), (g, w), (w, w)))
+    return _Derivatives(*(sympy.diff(pieces, *by) for by in ((g,), (w,), (g, g), (g, w), (w, w))))
