@@ -105,11 +105,12 @@ def stationary_law(
     algorithm: Algorithm = analog_sgd,
     start: float | None = None,
 ) -> StationaryLaw:
-    """The law of the weight that one step leaves as it is, for one scalar chain.
+    """The law π of the weight that one step leaves as it is, πP = π, for one scalar chain.
 
-    For a continuous noise law the error is usually below 1e-12 of the range.  A discrete law is
-    served where no atom changes the sign of g + ξ on the weights that the chain visits; there the
-    moments are exact and `density` means nothing.  `start` chooses among several drift roots.
+    Mean and error have the unit of the weight.  For a continuous noise law the error is usually
+    below 1e-12 of the range.  A discrete law is served where no atom changes the sign of g + ξ on
+    the weights that the chain visits; there the moments are exact and `density` means nothing.
+    `start` chooses among several drift roots.
 
     Raises ValueError for numbers that are not scalars, without noise, where steps leave the dynamic
     range, and where `error` exceeds a thousandth of the standard deviation (mass left at the ends
@@ -219,12 +220,11 @@ def _refined(
         )
     # A step off the grid was set back to its end: about a width, and 1/decay steps remember it.
     error = change + rounding + (solution.strayed + solution.escaped) * stretch.width / decay
+    g = gradient_of(chain.objective, solution.grid)
     law = StationaryLaw(
         mean=mean,
         variance=variance,
-        mean_square_gradient=float(
-            solution.mass @ np.square(gradient_of(chain.objective, solution.grid))
-        ),
+        mean_square_gradient=float(solution.mass @ np.square(g)),
         error=error,
         grid=solution.grid,
         mass=solution.mass,
