@@ -1,7 +1,8 @@
-"""The pulse rule read as a formula: w + d·F(w) − |d|·G(w), RF25 (2).
+"""The pulse rule as a formula: w + d·F(w) − |d|·G(w), RF25 (2).
 
-The rule itself stands in `tree.pulse`.  With q₊ = F − G and q₋ = F + G its choice between the two
-is F − sign(d)·G, so a pulse is affine in d and |d|, and a mean needs E d and E|d| only.
+`tree.pulse` states the rule; this module records it and writes it in F and G.  With q₊ = F − G and
+q₋ = F + G the q of an increment d is F − sign(d)·G, so a pulse is affine in d and |d|, and its mean
+needs E d and E|d| only.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def _at(response: SymbolicResponse, weight: sympy.Expr) -> dict[sympy.Basic, sym
 
 
 def _nodes() -> tuple[Node, Node, Names]:
+    """What the rules are recorded with: the weight, the increment, and q₊ and q₋."""
     w, d, up, down = (Node("input", (), name) for name in _SYMBOLS)
     return w, d, Names("response", {"up": up, "down": down})
 
@@ -59,13 +61,17 @@ def _lifted(tree: Node) -> sympy.Expr:
 
 @functools.cache
 def _chosen() -> sympy.Expr:
+    """The q of an increment, read off the recorded rule."""
     _, d, responses = _nodes()
     return _lifted(record(rules.response, d, responses, recording_ops()).result["value"])
 
 
 @functools.cache
 def _terms() -> tuple[sympy.Expr, sympy.Expr, sympy.Expr]:
-    """The terms of a pulse: w, d·F and −|d|·G, read off the recorded rule."""
+    """The terms of a pulse: w, d·F and −|d|·G, read off the recorded rule.
+
+    Raises ValueError for a rule that is not affine in d and |d|.
+    """
     w, d, responses = _nodes()
     tree = record(rules.pulse, w, d, responses, recording_ops()).result["value"]
     formula = sympy.expand(_lifted(tree).replace(sympy.Piecewise, _without_cases))
