@@ -99,7 +99,7 @@ def test_an_elementwise_objective_gives_the_slope_of_its_traced_gradient():
     assert same(found, W - alpha * Rational(3, 10) * (W - 2))
 
 
-def test_an_open_cell_and_objective_stay_open():
+def test_an_open_device_and_objective_stay_open():
     names = {
         f.func.__name__ for f in mean_drift(residual_learning).means["W"].atoms(sympy.Function)
     }
@@ -301,11 +301,11 @@ BAD = {
         lambda: mean_drift(analog_sgd, hyper={"rate": 1}),
         "no hyper-parameter 'rate'",
     ),
-    "array without a cell": (
+    "array without a device": (
         lambda: mean_drift(residual_learning, {"P": linear}),
         "devices were given for P",
     ),
-    "not a cell": (lambda: mean_drift(analog_sgd, "linear"), "not 'linear'"),
+    "not a device": (lambda: mean_drift(analog_sgd, "linear"), "not 'linear'"),
     "coupled objective": (
         lambda: mean_drift(analog_sgd, objective=quadratic([[2.0, 1.0], [1.0, 2.0]])),
         "couples",

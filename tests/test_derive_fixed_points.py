@@ -79,7 +79,7 @@ def test_an_equation_keeps_the_signs_of_the_pulse_rule():
         (1.0, 0.3005, -0.1006),
     ],
 )
-def test_the_two_array_pair_gives_the_tabulated_mean_field_of_noisy_reads(read, weight, mixed):
+def test_the_two_arrays_have_the_tabulated_mean_field_of_noisy_reads(read, weight, mixed):
     # an independent prototype: linear cells, τ = h = 1, w* = σ = 1/2; the rates as below
     rates = {"learning_rate": 0.0125, "transfer_rate": 5e-4, "mixing": 0.4, "filter_rate": 1}
     variance = 0.0125 * 0.25 / (2 * (0.4 + 0.5 * np.sqrt(2 / np.pi)))

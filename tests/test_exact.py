@@ -320,7 +320,7 @@ def test_coupled_coordinates_refuse_replicates_and_a_start_outside():
 
 
 def test_an_array_without_a_device_is_named():
-    with pytest.raises(ValueError, match="an array on a device"):
+    with pytest.raises(ValueError, match="the array 'W' has no device"):
         exact.drift_root(analog_sgd, {"P": linear(tau=1)}, quadratic(), gaussian(1.0))
 
 

@@ -136,7 +136,7 @@ def test_the_shift_of_the_mean_is_the_one_measured(cell, sigma, minimiser, measu
         assert 1e4 * (whole.mean - first.root) == pytest.approx(found, abs=0.6)
 
 
-@pytest.mark.parametrize(("cell", "sigma", "minimiser"), [row[:3] for row in SHIFTS])
+@pytest.mark.parametrize(("cell", "sigma", "minimiser"), [case[:3] for case in SHIFTS])
 def test_the_first_order_is_wrong_by_alpha_squared(cell, sigma, minimiser):
     bowl, law = quadratic(minimiser=minimiser), gaussian(sigma)
     errors = []

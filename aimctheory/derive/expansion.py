@@ -5,8 +5,8 @@ around the root b(w_T) = 0 leaves
 
     Var = α D/(2b′),   E w − w_T = −b″/(2b′)·Var       (both at w_T, errors of relative order α)
 
-`exact.first_order` evaluates the same law in numbers, from another derivation: the two share no
-formula on purpose, so that each checks the other.
+`exact.first_order` evaluates the same law in numbers, from exact derivatives of the drift: the two
+share no code on purpose, so that each checks the other.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def first_order(
     change = mean_drift(algorithm, None, objective)
     ((name, state),) = change.states.items()
     sizes = {spot.symbol: exact(law)(spot) for spot in change.spots.values()}  # E|d| of the pulse
+    # F and G are put in after the expansion, which would multiply their formulas out.
     b = sympy.expand(-change.increments[name].xreplace(sizes) / alpha)
     drift = filled(sympy.factor_terms(b), known)
     variance, shift = (

@@ -65,18 +65,11 @@ def require_constant(law: Law) -> None:
 
 
 def pulse_ops(arrays: Iterable[str], device: Device | None, *, jets: bool) -> Ops:
-    """The operations of a step on arrays or jets of weights, every array on the one `device`.
-
-    Raises ValueError for arrays without a device.
-    """
-    if arrays and device is None:
-        raise ValueError(
-            "this algorithm has an array on a device; give device=…, or {array: device}"
-        )
+    """The operations of a step on arrays or jets of weights, every array on the one `device`."""
     bare = jet_ops() if jets else numpy_ops()
 
     def responses(weight: Any) -> Names:
-        assert device is not None
+        assert device is not None  # only a pulse or a response asks, and these are of an array
         return device.responses(weight, CALLS if jets else NUMPY_CALLS)
 
     def of_every_array(rule: Callable[[Any, Any], Any]) -> Names:

@@ -4,8 +4,8 @@ With T the mean drift, w_T its root and D = E[(w' − w)²]/α² there,
 
     Var w ≃ αD / (2T'),     E w ≃ w_T − T''/(2T') · Var w,     both to a relative O(α).
 
-`derive.first_order` finds the same law from the balances of the moments in symbols.  The two share
-no formula on purpose: each checks the other.
+`derive.first_order` solves the balances of the moments for the same law, in symbols.  The two share
+no code on purpose, so that each checks the other.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from aimctheory.device import Device
 from aimctheory.exact.drift import drift_root
 from aimctheory.exact.evaluation import Array, number, require_constant
 from aimctheory.exact.roots import bracketed
-from aimctheory.exact.update import Devices
+from aimctheory.exact.update import Devices, device_of
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
 
@@ -80,7 +80,7 @@ def crossover(
     def advantage(c: float) -> float:
         """|R_W(w_T)| − |R_P(0)|: positive where Residual Learning is the better one."""
         device = family(c)
-        fast, slow = (device, device) if isinstance(device, Device) else (device["P"], device["W"])
+        fast, slow = device_of(device, "P"), device_of(device, "W")
         root = drift_root(analog_sgd, slow, objective, law)
         return float(np.squeeze(np.abs(slow.ratio(root)) - np.abs(fast.ratio(0.0))))
 

@@ -6,7 +6,8 @@ read noise, or the filtered H), taken as N(P̄, v_y),
     (P)  g F_P(P̄) + E|g + ξ| G_P(P̄) = 0,        (W)  P̄ = E|y| R_W(W).
 
 All the bias of a zero-shifted P comes from the fluctuation of y: with v_y = 0 only P̄ = 0 is left.
-P fluctuates as an AR(1) process with variance v_P = αD/(λ(2 − αλ)), λ the slope of (P) in P̄.
+P fluctuates as an AR(1) process with variance v_P = αD/(λ(2 − αλ)), λ the derivative of the left
+side of (P) in P̄ (see `exact.two_arrays`).
 """
 
 from __future__ import annotations

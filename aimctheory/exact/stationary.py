@@ -250,7 +250,7 @@ def _solved(
     strayed = ((after < stretch.low) | (after > stretch.high)) & ~escaped
     matrix = _mean_polynomials(np.clip((after - middle) / half, -1.0, 1.0), share)
     matrix -= np.cos(angle * np.arange(size)[:, None])  # T_k(x_i) = cos(k · angle_i)
-    matrix[0] = 1.0  # T_0 says nothing, as 1 = 1; its equation is Σ π_i = 1
+    matrix[0] = 1.0  # T_0 = 1 gives 0 = 0; Σ π_i = 1 takes its place
     mass = np.linalg.solve(matrix, np.eye(size)[0])
 
     def probability(event: Array) -> float:

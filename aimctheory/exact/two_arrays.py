@@ -28,7 +28,7 @@ from aimctheory.device import Device
 from aimctheory.exact.evaluation import Array, gradient_of, require_constant
 from aimctheory.exact.jets import Jet, as_jet, variable
 from aimctheory.exact.roots import FAR, HAIR, bracketed
-from aimctheory.exact.update import Devices, EffectiveUpdate, shape_of
+from aimctheory.exact.update import Devices, EffectiveUpdate, device_of, shape_of
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
 
@@ -191,23 +191,18 @@ def two_arrays(
     if not objective.elementwise:
         raise ValueError(f"{objective.id}: the two-array mean field is for uncoupled coordinates")
     law, read = _laws(algorithm, noise)
-    devices = {"P": device, "W": device} if isinstance(device, Device) else dict(device)
-    for name in algorithm.arrays:
-        if name not in devices:
-            raise ValueError(
-                f"{algorithm.id}: the array {name!r} has no device; give {{'P': …, 'W': …}}"
-            )
+    fast, slow = device_of(device, "P"), device_of(device, "W")
     values = algorithm.settle(hyper)
     if np.any(values.pop("threshold", 0.0)):
         raise ValueError("threshold > 0: the mean field is for transfers without a threshold")
     shapes = [np.shape(value) for value in (read.sigma, *values.values())]
     return TwoArrays(
-        fast=devices["P"],
-        slow=devices["W"],
+        fast=fast,
+        slow=slow,
         objective=objective,
         law=law,
         read_sigma=read.sigma,
-        shape=np.broadcast_shapes(shape_of(objective, law, devices["P"], devices["W"]), *shapes),
+        shape=np.broadcast_shapes(shape_of(objective, law, fast, slow), *shapes),
         **{"filter_rate": 1.0, **values},
     )
 

@@ -50,7 +50,7 @@ def effective_update(
     noise.
 
     Raises ValueError for an algorithm with more than one state, or with a step that is not
-    proportional to |g + ξ| and to the learning rate.
+    proportional to |g + ξ| and to the learning rate, and for an array without a device.
 
     >>> from aimctheory.catalogue import linear
     >>> from aimctheory.laws import rademacher
@@ -84,7 +84,7 @@ class EffectiveUpdate:
         if not self.algorithm.arrays:
             return None
         (array,) = self.algorithm.arrays
-        return self.device if isinstance(self.device, Device) else self.device.get(array)
+        return device_of(self.device, array)
 
     @property
     def dynamic_range(self) -> tuple[Any, Any]:
@@ -149,6 +149,16 @@ class EffectiveUpdate:
         signed = self.law.signed_square(gradient, weight)
         fall, rise = self.unit_steps(weight)
         return np.asarray((total + signed) / 2 * fall**2 + (total - signed) / 2 * rise**2)
+
+
+def device_of(device: Devices, array: str) -> Device:
+    """The device of an array: the one for all, or its own.  Raises ValueError without one."""
+    found = device if isinstance(device, Device) else device.get(array)
+    if found is None:
+        raise ValueError(
+            f"the array {array!r} has no device; give one for all arrays, or {{array: device}}"
+        )
+    return found
 
 
 def shape_of(objective: Objective, law: Law | None, *devices: Device | None) -> tuple[int, ...]:
