@@ -160,7 +160,7 @@ def test_a_module_imports_only_what_its_side_may(file):
         ("tree.recorder", "import aimctheory as at"),
         ("simulator.simulate", "from aimctheory.claims.rf25 import theorem_5"),
         ("judge.relation", "from aimctheory.response import Response"),
-        ("derive.reading", "from aimctheory.tree.elementary import exp"),
+        ("derive.averaging", "from aimctheory.tree.elementary import exp"),
         ("certified.zeros", "import numba"),
         ("display.kernels", "from aimctheory.command.report import number"),
         ("simulator.simulate", "from aimctheory.display.kernels import describe_kernel"),
