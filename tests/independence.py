@@ -19,9 +19,20 @@ SIDES = {"computed", "stated", "corrected", "hypotheses"}
 RELATIONS = {"equal", "at_most", "at_least", "rate", "exists", "definition", "replace"}
 RECORDS = {"Claim", "Mutant"}
 BARRED = {
-    "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input",
-    "locals", "open", "setattr", "vars",
-}  # fmt: skip
+    "__import__",
+    "breakpoint",
+    "compile",
+    "delattr",
+    "eval",
+    "exec",
+    "getattr",
+    "globals",
+    "input",
+    "locals",
+    "open",
+    "setattr",
+    "vars",
+}
 CHANGING = {"add", "append", "extend", "insert", "setdefault", "update"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
