@@ -26,9 +26,20 @@ RELATIONS = {"replace"} | {
 }
 RECORDS = {"Claim", "Mutant"}
 BARRED = {
-    "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input",
-    "locals", "open", "setattr", "vars",
-}  # fmt: skip
+    "__import__",
+    "breakpoint",
+    "compile",
+    "delattr",
+    "eval",
+    "exec",
+    "getattr",
+    "globals",
+    "input",
+    "locals",
+    "open",
+    "setattr",
+    "vars",
+}
 CHANGING = {"add", "append", "extend", "insert", "setdefault", "update"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda

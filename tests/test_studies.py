@@ -56,9 +56,10 @@ def made(request, tmp_path_factory):
 def series(axes):
     """The lines and marked points of one panel, without reference lines across it and caps."""
     return [
-        line for line in axes.lines
+        line
+        for line in axes.lines
         if line.get_transform() == axes.transData and line.get_marker() not in CAPS
-    ]  # fmt: skip
+    ]
 
 
 def told_apart_by_colour_only(figure):
