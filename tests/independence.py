@@ -17,7 +17,7 @@ from pathlib import Path
 ALLOWED = {"math", "cmath", "numpy", "sympy", "mpmath"}
 SIDES = {"computed", "stated", "corrected", "hypotheses"}
 RELATIONS = {"equal", "at_most", "at_least", "rate", "exists", "definition", "replace"}
-RECORDS = {"Claim", "Mutant"}
+PARTS_OF_A_CLAIM = {"Claim", "Mutant"}
 BARRED = {
     "__import__",
     "breakpoint",
@@ -266,7 +266,7 @@ def inspected(path: Path, claims: Path | None = None) -> tuple[list[str], int]:
         called = getattr(call.func, "attr", getattr(call.func, "id", ""))
         called = renamed.get(called, called)
         handed = {renamed.get(a.id, a.id) for a in call.args if isinstance(a, ast.Name)}
-        if None in keywords(call) and ({called} | handed) & RECORDS:
+        if None in keywords(call) and ({called} | handed) & PARTS_OF_A_CLAIM:
             follower.side = f"a {called}"
             follower.object_to(path, call, "takes its parts by **, which cannot be followed")
         for name, value in keywords(call).items():
