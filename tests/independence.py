@@ -24,7 +24,7 @@ RELATIONS = {"replace"} | {
     for name, function in inspect.getmembers(relation, inspect.isfunction)
     if function.__annotations__.get("return") == "Relation" and not name.startswith("_")
 }
-RECORDS = {"Claim", "Mutant"}
+PARTS_OF_A_CLAIM = {"Claim", "Mutant"}
 BARRED = {
     "__import__",
     "breakpoint",
@@ -273,7 +273,7 @@ def inspected(path: Path, claims: Path | None = None) -> tuple[list[str], int]:
         called = getattr(call.func, "attr", getattr(call.func, "id", ""))
         called = renamed.get(called, called)
         handed = {renamed.get(a.id, a.id) for a in call.args if isinstance(a, ast.Name)}
-        if None in keywords(call) and ({called} | handed) & RECORDS:
+        if None in keywords(call) and ({called} | handed) & PARTS_OF_A_CLAIM:
             follower.side = f"a {called}"
             follower.object_to(path, call, "takes its parts by **, which cannot be followed")
         for name, value in keywords(call).items():

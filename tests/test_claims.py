@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from aimctheory.claims.rf25 import _formulas
 from aimctheory.command import discover
-from aimctheory.judge.claim import Case
+from aimctheory.judge.claim import Case, Claim
 from aimctheory.judge.verdict import check
 from aimctheory.scale import DEFAULT, QUICK
 from tests.independence import SIDES, keywords
@@ -26,19 +26,7 @@ CLAIMS = discover.here().claims
 README = CLAIMS.parents[1] / "README.md"
 
 # A claim read as a story: what it says, how the evidence is made, what is compared, what must die.
-ORDER = (
-    "expected",
-    "level",
-    "relation",
-    "hypotheses",
-    "instances",
-    "observe",
-    "computed",
-    "stated",
-    "corrected",
-    "mutants",
-    "note",
-)
+ORDER = [each.name for each in fields(Claim) if each.kw_only]
 STATISTICAL = {each.id for each in TESTABLE if each.record.level == "statistical"}
 LONG = STATISTICAL | {"rf25-theorem-1-stationary"}
 
@@ -69,7 +57,7 @@ def test_a_file_is_named_after_its_claim(path):
     assert all(name.replace("-", "_").startswith(names) for name in ids)
 
 
-def records(text, name):
+def calls_of(text, name):
     """The calls of `name` ("Claim" or "Mutant") in a file, by that name."""
     calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
     return [call for call in calls if getattr(call.func, "id", "") == name]
@@ -79,7 +67,7 @@ def disorder(text):
     """What is out of order in the claims and mutants of a file."""
     found = []
     for name in ("Claim", "Mutant"):
-        for call in records(text, name):
+        for call in calls_of(text, name):
             given = [keyword.arg for keyword in call.keywords]
             if len(call.args) != {"Claim": 4, "Mutant": 1}[name] or set(given) - set(ORDER):
                 found.append(f"line {call.lineno}: what stands by position, and what by name")
@@ -93,7 +81,7 @@ def test_a_claim_and_its_mutants_have_their_keywords_in_one_order(path):
     text = path.read_text(encoding="utf-8")
     if path == README:
         (text,) = re.findall(r"```python\n(# new file: aimctheory/claims/.*?)```", text, re.DOTALL)
-    assert records(text, "Claim")
+    assert calls_of(text, "Claim")
     assert disorder(text) == []
 
 

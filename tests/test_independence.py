@@ -145,7 +145,7 @@ Claim("c", stated=lambda c: value)""",
     "by eval": 'Claim("c", stated=lambda c: eval("exact"))',
     "by replace": "from dataclasses import replace\nreplace(claim, stated=drift_root)",
     "by two stars": 'parts = {"stated": drift_root}\nClaim("c", **parts)',
-    "by two stars into a renamed record": """
+    "by two stars into a renamed Claim": """
 from aimctheory.judge.claim import Claim as C
 C("c", **{"stated": drift_root})""",
     "by a star import": 'from aimctheory.exact import *\nClaim("c", stated=lambda c: 1)',

@@ -53,9 +53,9 @@ class Mutant:
 
     why: str
     _: KW_ONLY
-    stated: Form | None = None
     instances: Instances | None = None
     observe: Observe | None = None
+    stated: Form | None = None
 
     def __post_init__(self) -> None:
         if self.stated is None and self.instances is None and self.observe is None:
@@ -68,28 +68,30 @@ class Mutant:
 class Claim:
     """One published statement, how to check it, and the verdict we expect.
 
+    Files of claims give the keywords in the order in which they stand here.
+
     Parameters
     ----------
     id
         Lower-case words and digits joined by hyphens, such as "rf25-theorem-5".
     statement
         The statement as printed, in Markdown with LaTeX.
-    relation
-        How the computed side must compare with the stated one: a relation of `judge.relation`.
     expected
         One of `VERDICTS`.  With "vacuous" the two sides are the argument for vacuity.  With
         "not testable" the claim has no sides and no mutants, and `note` says why.
-    instances, observe
-        `instances(scale)` yields mappings; `observe(**mapping)` returns the Case.
+    level
+        One of `LEVELS`: the strongest level at which the statement is checked here.
+    relation
+        How the computed side must compare with the stated one: a relation of `judge.relation`.
     hypotheses
         The assumptions of the statement: a name and a test of the case for each.  A case that
         fails a test is dropped and counted.
+    instances, observe
+        `instances(scale)` yields mappings; `observe(**mapping)` returns the Case.
     computed, stated, corrected
         Functions of the Case returning a number, an array, or the pair (value, half_width).
         `computed` may be None where the relation has an `error`.  With `corrected`, the mutants
         change the corrected form, and the printed form counts as the first mutant.
-    level
-        One of `LEVELS`: the strongest level at which the statement is checked here.
     note
         A remark on the printed proof, which does not change the verdict on the statement.
 
@@ -104,16 +106,16 @@ class Claim:
     statement: str
     source: Source
     _: KW_ONLY
-    relation: Relation
     expected: str
-    instances: Instances | None = None
+    level: str = "deterministic"
+    relation: Relation
     hypotheses: Mapping[str, Form] = field(default_factory=dict)
+    instances: Instances | None = None
     observe: Observe | None = None
     computed: Form | None = None
     stated: Form | None = None
     corrected: Form | None = None
     mutants: Sequence[Mutant] = ()
-    level: str = "deterministic"
     note: str = ""
 
     def __post_init__(self) -> None:
