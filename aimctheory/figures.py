@@ -26,13 +26,16 @@ import numpy as np
 
 from aimctheory import __version__
 from aimctheory.notation import Source
-from aimctheory.scale import Scale
+from aimctheory.scale import FULL, Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 Data = dict[str, "NDArray[Any]"]
+
+FULL_SIZE = "full"
+"""The folder, within the one of the default results, that results at full size go to."""
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 """Okabe and Ito's colours, told apart by colour-blind readers; dark and light alternate."""
@@ -228,6 +231,19 @@ def _laid_out(value: Any, indent: str = "") -> str:
     return f"{opening}\n{deeper}{body}\n{indent}{closing}"
 
 
+def full_results(study_id: str, folder: Path) -> tuple[Data, str]:
+    """The numbers of a study's full-size run and its day, "YYYY-MM-DD"; ({}, "") without one.
+
+    `folder` is the one of the default results, such as ``figures`` of the checkout.  A study that
+    computes a part of its numbers at every size reads the other ones with this function, and shows
+    in its figure the day that they are from.
+    """
+    content = read_json(folder / FULL_SIZE / f"{study_id}.json")
+    if content.get("scale") != FULL.name:
+        return {}, ""
+    return _decoded(content), content["provenance"]["date"][:10]
+
+
 def reproduce(study: Study, scale: Scale, folder: Path) -> dict[str, Any]:
     """Compute a study, write <id>.json, draw it from there, write <id>.png and <id>.pdf.
 
@@ -286,4 +302,8 @@ def drawn(study: Study, path: Path) -> Figure:
     if "numbers" not in content:
         raise ValueError(f"{path} holds no numbers; run: aimctheory reproduce {study.id}")
     with in_style():
-        return study.draw({name: decode(value) for name, value in content["numbers"].items()})
+        return study.draw(_decoded(content))
+
+
+def _decoded(content: dict[str, Any]) -> Data:
+    return {name: decode(value) for name, value in content["numbers"].items()}

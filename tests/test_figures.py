@@ -1,6 +1,7 @@
-"""Numbers survive the JSON, reruns change nothing, and the renderer is asked what it drew."""
+"""Figures: numbers survive the JSON, reruns change no byte, drawn texts are apart and whole."""
 
 import ast
+import datetime
 import itertools
 import json
 import os
@@ -18,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from aimctheory import figures
 from aimctheory.command import discover
 from aimctheory.figures import decode, encode, new_figure
-from aimctheory.scale import DEFAULT, QUICK
+from aimctheory.scale import DEFAULT, FULL, QUICK
 from tests.drawn_texts import overlapping_texts, texts_cut_off
 from tests.fake_project import SQUARE, draw
 
@@ -129,6 +130,23 @@ def test_drawing_sees_what_was_stored_not_what_was_computed(tmp_path):
     assert seen["y"][1] != np.sqrt(0.5)
 
 
+def test_full_results_are_the_numbers_and_the_day_of_the_full_size_run(tmp_path):
+    content = figures.reproduce(SQUARE, FULL, tmp_path / "full")
+    numbers, day = figures.full_results("square", tmp_path)
+    assert day == content["provenance"]["date"][:10]
+    assert datetime.date.fromisoformat(day)
+    assert numbers.keys() == {"x", "y", "names", "seed"}
+    assert numbers["x"].size == 9
+    np.testing.assert_allclose(numbers["y"], np.sqrt(numbers["x"]), rtol=1e-9)
+
+
+def test_full_results_are_empty_where_there_are_none(tmp_path):
+    assert figures.full_results("square", tmp_path) == ({}, "")
+    figures.reproduce(SQUARE, FULL, tmp_path)  # not in the folder of full size
+    figures.reproduce(SQUARE, DEFAULT, tmp_path / "full")  # not of full size
+    assert figures.full_results("square", tmp_path) == ({}, "")
+
+
 def test_no_json_is_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="run: aimctheory reproduce square"):
         figures.drawn(SQUARE, tmp_path / "square.json")
@@ -195,7 +213,7 @@ def test_a_text_over_the_edge_is_found():
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_has_its_figure_and_it_is_readable(name):
     """Redrawn from its JSON alone: texts apart and whole, series told apart without colour."""
-    figure = figures.drawn(STUDIES[name].record, FOLDER / f"{name}.json")
+    figure = figures.drawn(STUDIES[name].value, FOLDER / f"{name}.json")
     assert all((FOLDER / f"{name}.{kind}").is_file() for kind in ("png", "pdf"))
     assert overlapping_texts(figure) == []
     assert texts_cut_off(figure) == []
@@ -221,14 +239,14 @@ def test_a_study_was_stored_at_its_default_size(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_runs_at_quick_size(name, tmp_path):
-    study = STUDIES[name].record
+    study = STUDIES[name].value
     figures.reproduce(study, QUICK, tmp_path)
     assert overlapping_texts(figures.drawn(study, tmp_path / f"{name}.json")) == []
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_relies_on_claims_that_there_are(name):
-    assert set(STUDIES[name].record.relies_on) <= set(discover.claims().items)
+    assert set(STUDIES[name].value.relies_on) <= set(discover.claims().items)
 
 
 @pytest.mark.parametrize("name", STUDIES)

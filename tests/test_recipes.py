@@ -95,9 +95,9 @@ def test_list_shows_the_new_claim_figure_response_and_algorithm(extended):
 def test_check_judges_the_new_claim_and_its_mutant_dies(extended):
     done = aimctheory(extended, "check", "recipe-saturation-product", "--json")
     assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)
-    assert row["verdict"] == "holds"
-    assert row["mutants"] == {"total": 1, "killed": 1}
+    (result,) = json.loads(done.stdout)
+    assert result["verdict"] == "holds"
+    assert result["mutants"] == {"total": 1, "killed": 1}
 
 
 def test_reproduce_draws_the_new_figure(extended):

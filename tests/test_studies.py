@@ -46,8 +46,8 @@ class Made:
 def made(request, tmp_path_factory):
     item = STUDIES[request.param]
     folder = tmp_path_factory.mktemp(request.param)
-    content = figures.reproduce(item.record, QUICK, folder)
-    return Made(item.record, item.path, folder, content)
+    content = figures.reproduce(item.value, QUICK, folder)
+    return Made(item.value, item.path, folder, content)
 
 
 # ---- what is asked of a figure ---------------------------------------------------------------

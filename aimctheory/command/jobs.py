@@ -68,13 +68,13 @@ def run(job: Job) -> Done:
 
 def _result(item: discover.Item, scale: Any, folder: Path) -> dict[str, Any]:
     if item.kind == "claim":
-        from aimctheory.command.report import row
+        from aimctheory.command.report import result
         from aimctheory.judge.verdict import check
 
-        return row(item.record, check(item.record, scale), scale)
+        return result(item.value, check(item.value, scale), scale)
     from aimctheory.figures import reproduce
 
-    return reproduce(item.record, scale, folder)
+    return reproduce(item.value, scale, folder)
 
 
 def run_all(
