@@ -26,10 +26,12 @@ EXAMPLES = """
 Examples:
   aimctheory list                         what there is
   aimctheory show rf25-theorem-5          a claim: statement, mutants, what was found
+  aimctheory show power                   a response: formulas, RF25's Definition 1
   aimctheory show analog-sgd --kernel     the compiled step as a short module
   aimctheory check rf25-theorem-5 --full  judge one claim, at full size
   aimctheory check --json > verdicts.json judge all, as plain data
   aimctheory reproduce                    every study and claim, and the report
+  aimctheory reproduce digits --full      one study at full size, into figures/full/
 """
 
 
@@ -44,7 +46,9 @@ class _OneSentence(click.Group):
                 raise
             click.echo(f"aimctheory: {error}", err=True)
             ctx.exit(2)
-        except BrokenPipeError:  # `aimctheory list | head`
+        except BrokenPipeError:
+            # `aimctheory list | head`: nobody reads stdout any more, and flushing it at exit would
+            # raise again, so stdout is replaced.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         except KeyboardInterrupt:
             click.echo("aimctheory: stopped", err=True)
