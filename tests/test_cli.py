@@ -40,11 +40,21 @@ def test_list_names_everything_there_is(call):
 def test_list_json_is_claims_and_studies(call):
     entries = json.loads(call("list", "--json").stdout)
     assert entries == [
-        {"id": "true-thing", "title": "A title [with brackets]", "paper": "RF25",
-         "locator": "(1), p. 1", "kind": "claim"},
-        {"id": "square", "title": "A square", "paper": "RF25",
-         "locator": "Fig. 1", "kind": "study"},
-    ]  # fmt: skip
+        {
+            "id": "true-thing",
+            "title": "A title [with brackets]",
+            "paper": "RF25",
+            "locator": "(1), p. 1",
+            "kind": "claim",
+        },
+        {
+            "id": "square",
+            "title": "A square",
+            "paper": "RF25",
+            "locator": "Fig. 1",
+            "kind": "study",
+        },
+    ]
 
 
 def test_a_broken_file_is_one_line_and_the_rest_is_listed(call, project):
@@ -165,7 +175,7 @@ def test_a_broken_file_is_exit_code_1_and_the_rest_is_checked(call, project):
             "--quick and --full exclude one another; give one of them, or none",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_word_is_one_sentence_and_exit_code_2(call, arguments, sentence):
     result = call(*arguments)
     assert (result.exit_code, sentences(result), result.stdout) == (2, [sentence], "")

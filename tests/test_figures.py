@@ -60,9 +60,17 @@ def test_the_json_says_everything_and_is_valid(tmp_path):
     stored = json.loads((tmp_path / "square.json").read_text(), parse_constant=pytest.fail)
     assert stored == returned
     assert list(stored) == [
-        "id", "title", "sources", "relies_on", "scale", "seed", "versions", "summary", "numbers",
+        "id",
+        "title",
+        "sources",
+        "relies_on",
+        "scale",
+        "seed",
+        "versions",
+        "summary",
+        "numbers",
         "provenance",
-    ]  # fmt: skip
+    ]
     assert (stored["scale"], stored["seed"], stored["sources"]) == ("quick", 7, ["RF25 Fig. 1"])
     assert stored["summary"] == {
         "largest": {"value": 1.0, "unit": "σ"},
@@ -256,10 +264,11 @@ def test_a_drawing_computes_nothing(name):
     ours = {
         alias.asname or alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aimctheory")
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("aimctheory")
         and node.module not in ("aimctheory.figures", "aimctheory.notation")
         for alias in node.names
-    }  # fmt: skip
+    }
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and function.name in ("draw", "summary"):
             used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}

@@ -23,8 +23,11 @@ RECIPES = [block for block in BLOCKS if block.startswith(("# append to: ", "# ne
 def test_the_readme_has_one_recipe_each_for_a_response_an_algorithm_a_claim_and_a_figure():
     homes = [block.split("\n")[0].split(": ")[1] for block in RECIPES]
     assert [str(Path(home).parent) for home in homes] == [
-        "aimctheory", "aimctheory/algorithms", "aimctheory/claims", "analyses",
-    ]  # fmt: skip
+        "aimctheory",
+        "aimctheory/algorithms",
+        "aimctheory/claims",
+        "analyses",
+    ]
 
 
 def test_every_recipe_is_at_most_25_lines():

@@ -18,11 +18,19 @@ PAGE = "Prose.\n<!-- begin:verdicts -->\n<!-- end:verdicts -->\nMore | prose.\n"
 def made(**changes):
     """The result of a small claim that holds, with changes."""
     claim = Claim(
-        "a-claim", "A title", r"$\|a\| \le |b|$", Source("RF25", "(1), p. 1"),
-        relation=equal(within=1e-9), expected="holds", instances=lambda scale: [{"x": 3.0}],
-        observe=lambda x: Case(x=x), computed=lambda c: c.x, stated=lambda c: c.x,
-        mutants=[Mutant("the other sign", stated=lambda c: -c.x)], note="A remark.",
-    )  # fmt: skip
+        "a-claim",
+        "A title",
+        r"$\|a\| \le |b|$",
+        Source("RF25", "(1), p. 1"),
+        relation=equal(within=1e-9),
+        expected="holds",
+        instances=lambda scale: [{"x": 3.0}],
+        observe=lambda x: Case(x=x),
+        computed=lambda c: c.x,
+        stated=lambda c: c.x,
+        mutants=[Mutant("the other sign", stated=lambda c: -c.x)],
+        note="A remark.",
+    )
     return {**report.result(claim, check(claim, QUICK), QUICK), **changes}
 
 
@@ -93,9 +101,16 @@ def test_a_number_has_four_digits(value, text):
 def test_a_claim_block_says_all_there_is(result):
     block = report.claim_block(result)
     for part in (
-        r"> $\|a\| \le |b|$", "— RF25, (1), p. 1", "**holds**", "deterministic", "(quick size)",
-        "| mutants killed | 1/1 |", "A remark.", "`aimctheory check a-claim`", "| margin |",
-    ):  # fmt: skip
+        r"> $\|a\| \le |b|$",
+        "— RF25, (1), p. 1",
+        "**holds**",
+        "deterministic",
+        "(quick size)",
+        "| mutants killed | 1/1 |",
+        "A remark.",
+        "`aimctheory check a-claim`",
+        "| margin |",
+    ):
         assert part in block
 
 
@@ -127,14 +142,22 @@ def test_an_algorithm_nobody_transcribed_is_named(result):
 
 def test_a_study_block_shows_the_figure_its_numbers_and_its_claims(result):
     content = {
-        "id": "s", "title": "A study", "sources": ["RF25 Fig. 1"], "relies_on": ["a-claim", "b"],
-        "scale": "default", "summary": {"bias": {"value": -0.07021, "unit": "τ"}},
-    }  # fmt: skip
+        "id": "s",
+        "title": "A study",
+        "sources": ["RF25 Fig. 1"],
+        "relies_on": ["a-claim", "b"],
+        "scale": "default",
+        "summary": {"bias": {"value": -0.07021, "unit": "τ"}},
+    }
     block = report.study_block(content, {"a-claim": result}, "figures")
     for part in (
-        "![A study](figures/s.png)", "| bias | -0.07021 τ |", "`a-claim` (holds), `b` (not run)",
-        "(figures/s.json)", "`aimctheory reproduce s`", "RF25 Fig. 1",
-    ):  # fmt: skip
+        "![A study](figures/s.png)",
+        "| bias | -0.07021 τ |",
+        "`a-claim` (holds), `b` (not run)",
+        "(figures/s.json)",
+        "`aimctheory reproduce s`",
+        "RF25 Fig. 1",
+    ):
         assert part in block
 
 
