@@ -1,4 +1,4 @@
-"""The README is followed: its example prints what it says, its recipes work in a copy."""
+"""The README: its example prints what it says, its drawing is complete, its recipes work."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ def test_the_readme_has_one_recipe_each_for_a_response_an_algorithm_a_claim_and_
         "aimctheory/claims",
         "analyses",
     ]
+
+
+def test_the_readme_draws_every_room_and_no_other():
+    drawn = README.split("## Where things are")[1].split("```")[1]
+    names = set(re.findall(r"([a-z]+(?:\.py|/))(?=\s)", drawn))
+    assert [name for name in names if not (ROOT / "aimctheory" / name).exists()] == []
+    rooms = {f"{path.parent.name}/" for path in (ROOT / "aimctheory").glob("*/__init__.py")}
+    assert rooms <= names
+    definitions = {"notation.py", "response.py", "catalogue.py", "device.py", "laws.py"}
+    assert definitions | {"figures.py"} <= names
 
 
 def test_every_recipe_is_at_most_25_lines():
