@@ -22,16 +22,12 @@ from tests.independence import SIDES, keywords
 FOUND = discover.claims()
 TESTABLE = [each for each in FOUND.items.values() if each.value.expected != "not testable"]
 FILES = sorted({each.path for each in FOUND.items.values()})
-<<<<<<< HEAD
 CLAIMS = discover.here().claims
 README = CLAIMS.parents[1] / "README.md"
 
 # A claim read as a story: what it says, how the evidence is made, what is compared, what must die.
 ORDER = [each.name for each in fields(Claim) if each.kw_only]
 STATISTICAL = {each.id for each in TESTABLE if each.value.level == "statistical"}
-=======
-STATISTICAL = {each.id for each in TESTABLE if each.value.level == "statistical"}
->>>>>>> h-front
 LONG = STATISTICAL | {"rf25-theorem-1-stationary"}
 
 
