@@ -58,7 +58,8 @@ ONLY = {
     "algorithms": {"notation", "algorithms"},
     "objectives": {"notation", "objectives"},
     "simulator.noise": {"tree.elementary"},
-    "simulator.lane_loops": {"simulator.noise", "tree.elementary"},
+    "simulator.block_layout": set(),
+    "simulator.lane_loops": {"simulator.block_layout", "simulator.noise", "tree.elementary"},
 }
 NEVER = {"derive": {"tree.elementary"}}
 

@@ -19,7 +19,7 @@ from aimctheory.notation import REALS, Parameter
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.objectives.softmax import softmax
 from aimctheory.simulator import kernel_engine
-from aimctheory.simulator.lane_loops import LANES
+from aimctheory.simulator.block_layout import LANES
 from aimctheory.simulator.simulate import simulate
 from tests.comparison import (
     ALGORITHMS,

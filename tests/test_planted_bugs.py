@@ -168,8 +168,8 @@ def test_a_bug_in_the_printed_text_is_noticed(honest, bug):
 # -- in the functions around the step -------------------------------------------------------------
 
 
-def late(cells, bounds, left, broke, states, arrays, step, b, n):
-    return lanes_note(cells, bounds, left, broke, states, arrays, step + 1, b, n)
+def late(cells, bounds, left, broke, row, step, b, n):
+    return lanes_note(cells, bounds, left, broke, row, step + 1, b, n)
 
 
 def one_draw_for_two_steps(raw, words, *rest):

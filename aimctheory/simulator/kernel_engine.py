@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimctheory.simulator import kernel_cache
+from aimctheory.simulator.block_layout import LANES, ends
 from aimctheory.simulator.kernel_text import module_text
-from aimctheory.simulator.lane_loops import LANES, Cells, Draws
+from aimctheory.simulator.lane_loops import Cells, Draws
 from aimctheory.simulator.noise import SAMPLE, key_words, lane_words, stream_hash
 from aimctheory.simulator.plan import SLOPE, Plan
 from aimctheory.simulator.problem import array_slope
@@ -57,8 +58,7 @@ class Kernel:
         self.used = problem.replicates * problem.coordinates
         self.blocks = -(-self.used // LANES)
         self.lanes, self.draws = self._lay_cells(), self._lay_draws()
-        moments = plan.first_extreme - len(plan.states)
-        self._sums = np.zeros((batches, self.blocks, moments, LANES))
+        self._sums = np.zeros((batches, self.blocks, len(problem.moments), LANES))
         states = len(plan.states)
         self._records = np.empty((records, self.blocks, states, LANES))
         self._records[0] = self.lanes.cells[:, :states]
@@ -93,9 +93,10 @@ class Kernel:
         problem, plan = self.problem, self.plan
         numbers = plan.numbers
         rows = [self._row(problem.start[s]) for s in plan.states]
-        rows += [np.zeros((self.blocks, LANES))] * (plan.cell_rows - len(rows))
+        rows += [np.zeros((self.blocks, LANES))] * (len(plan.layout.names) - len(rows))
         cells = self._block(rows)
-        bounds = self._block([self._row(x) for a in plan.arrays for x in problem.bounds(a)])
+        ranges = [[self._row(end) for end in problem.bounds(array)] for array in plan.arrays]
+        bounds = self._block(ends([low for low, _ in ranges], [high for _, high in ranges]))
         given = [numbers[n] if n != SLOPE else 0.0 for n in plan.lane_numbers]
         return Cells(
             cells=cells,
@@ -106,9 +107,7 @@ class Kernel:
             left=np.full((self.blocks, LANES), -1, dtype=np.int64),
             broke=np.full((self.blocks, LANES), -1, dtype=np.int64),
             size=-(-self.used // _PAD) * _PAD,
-            states=len(plan.states),
-            arrays=len(plan.arrays),
-            low=plan.first_extreme,
+            row=plan.layout.numbers,
         )
 
     def _lay_draws(self) -> Draws:
@@ -140,7 +139,7 @@ class Kernel:
         if self.problem.objective.elementwise:
             self._call(begin, ends, slots, closes)
             return
-        states, low = self.lanes.states, self.lanes.low
+        states, extremes = self.lanes.row.states, self.lanes.row.extremes
         for end, slot, close in zip(ends, slots, closes, strict=True):
             for k in range(begin, end):
                 self._single(k)
@@ -148,8 +147,8 @@ class Kernel:
             if slot >= 0:
                 self._records[slot] = self.lanes.cells[:, :states]
             if close >= 0:
-                self._sums[close] = self.lanes.cells[:, states:low]
-                self.lanes.cells[:, states:low] = 0.0
+                self._sums[close] = self.lanes.cells[:, states:extremes]
+                self.lanes.cells[:, states:extremes] = 0.0
 
     def _call(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
         steps = self._entry("steps")

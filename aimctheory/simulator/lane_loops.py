@@ -1,10 +1,9 @@
 """What every kernel does around its step: draw the noise of a block, watch it, note who left.
 
-A *lane* is one element of one replicate; lanes are numbered (replicate, coordinate) with the
-coordinate fastest, and held in blocks of `LANES`.  Arrays are (blocks, rows, LANES); a kernel gets
-a block as one flat array, row i of lane j at ``LANES * i + j``, so that its loop touches three
-arrays only (its cells, its numbers, its raw draws) and vectorises.  The functions here are plain
-text that Numba compiles into the driver of all kernels; they can be read, and run, as Python.
+`block_layout` says what lanes, blocks and their rows are.  A kernel gets a block as flat arrays, so
+that its loop touches three of them only (its cells, its numbers, its raw draws) and vectorises.
+The functions here are plain text that Numba compiles into the driver of all kernels; they can be
+read, and run, as Python.
 """
 
 from __future__ import annotations
@@ -15,10 +14,9 @@ import numpy as np
 from numpy import empty, uint32
 from numpy.typing import NDArray
 
+from aimctheory.simulator.block_layout import LANES, RowNumbers, high_of, low_of, wide_vectors
 from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_lane
 
-LANES = 512
-"""Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
 SEGMENT = 256
 """Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
 
@@ -26,7 +24,7 @@ Rows = NDArray[Any]
 
 
 class Cells(NamedTuple):
-    """The lanes of a run, block by block, and which row of a block holds what."""
+    """The lanes of a run, block by block."""
 
     cells: Rows
     start: Rows
@@ -36,9 +34,7 @@ class Cells(NamedTuple):
     left: Rows
     broke: Rows
     size: int
-    states: int
-    arrays: int
-    low: int
+    row: RowNumbers
 
 
 class Draws(NamedTuple):
@@ -50,10 +46,6 @@ class Draws(NamedTuple):
     streams: Rows
     lane: Rows
     key: Rows
-
-
-def wide_vectors() -> None:
-    """Lets the compiler use the processor's widest vectors in the function that calls this."""
 
 
 def fill(
@@ -92,63 +84,64 @@ def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
         )  # fmt: skip
 
 
-def watch_from(cells: Rows, start: Rows, arrays: int, low: int, b: int, n: int) -> None:
+def watch_from(cells: Rows, start: Rows, row: RowNumbers, b: int, n: int) -> None:
     """Keep block b as it is, and start each array's running minimum and maximum there."""
-    for a in range(arrays):
+    for a in range(row.arrays):
+        smallest, largest = row.extremes + low_of(a), row.extremes + high_of(a)
         for j in range(n):
-            cells[b, low + 2 * a, j] = cells[b, a, j]
-            cells[b, low + 2 * a + 1, j] = cells[b, a, j]
+            cells[b, smallest, j] = cells[b, a, j]
+            cells[b, largest, j] = cells[b, a, j]
     for j in range(n):
-        cells[b, low + 2 * arrays, j] = 0.0
+        cells[b, row.sound, j] = 0.0
     for i in range(cells.shape[1]):
         for j in range(n):
             start[b, i, j] = cells[b, i, j]
 
 
 def escaped(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, arrays: int, low: int, b: int, n: int
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, row: RowNumbers, b: int, n: int
 ) -> bool:
     """Whether a lane that was fine before has left its dynamic range or is no longer finite."""
     news, at = 0, min(b, len(bounds) - 1)
-    for a in range(arrays):
+    for a in range(row.arrays):
+        smallest, largest = row.extremes + low_of(a), row.extremes + high_of(a)
         for j in range(n):
-            below = cells[b, low + 2 * a, j] < bounds[at, 2 * a, j]
-            above = cells[b, low + 2 * a + 1, j] > bounds[at, 2 * a + 1, j]
+            below = cells[b, smallest, j] < bounds[at, low_of(a), j]
+            above = cells[b, largest, j] > bounds[at, high_of(a), j]
             unsound = cells[b, a, j] - cells[b, a, j] != 0.0  # NaN unless finite
             news += ((below | above) & (left[b, j] < 0)) | (unsound & (broke[b, j] < 0))
     for j in range(n):
-        unsound = cells[b, low + 2 * arrays, j] != 0.0  # NaN: a state was not finite
+        unsound = cells[b, row.sound, j] != 0.0  # NaN: a state was not finite
         news += unsound & (broke[b, j] < 0)
     return news > 0
 
 
-def astray(cells: Rows, bounds: Rows, states: int, arrays: int, b: int, n: int) -> bool:
+def astray(cells: Rows, bounds: Rows, row: RowNumbers, b: int, n: int) -> bool:
     """Whether a lane is outside its dynamic range, or not finite, at this step."""
     wide_vectors()
     strange, at = False, min(b, len(bounds) - 1)
-    for a in range(arrays):
+    for a in range(row.arrays):
         for j in range(n):
             weight = cells[b, a, j]
-            strange |= (weight < bounds[at, 2 * a, j]) | (weight > bounds[at, 2 * a + 1, j])
-    for i in range(states):
+            strange |= (weight < bounds[at, low_of(a), j]) | (weight > bounds[at, high_of(a), j])
+    for i in range(row.states):
         for j in range(n):
             strange |= cells[b, i, j] - cells[b, i, j] != 0.0  # NaN unless finite
     return strange
 
 
 def note(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, step: int,
-    b: int, n: int,
-) -> None:  # fmt: skip
+    cells: Rows, bounds: Rows, left: Rows, broke: Rows, row: RowNumbers, step: int, b: int, n: int
+) -> None:
     """Write `step` to every lane that is outside its range, or not finite, for the first time."""
     at = min(b, len(bounds) - 1)
     for j in range(n):
-        for a in range(arrays):
+        for a in range(row.arrays):
             weight = cells[b, a, j]
-            outside = weight < bounds[at, 2 * a, j] or weight > bounds[at, 2 * a + 1, j]
+            outside = weight < bounds[at, low_of(a), j] or weight > bounds[at, high_of(a), j]
             if outside and left[b, j] < 0:
                 left[b, j] = step
-        for i in range(states):
+        for i in range(row.states):
             if not np.isfinite(cells[b, i, j]) and broke[b, j] < 0:
                 broke[b, j] = step
 
@@ -199,23 +192,23 @@ def run(
     cells, number, bounds, left, broke = (
         lanes.cells, lanes.number, lanes.bounds, lanes.left, lanes.broke,
     )  # fmt: skip
-    states, arrays, low = lanes.states, lanes.arrays, lanes.low
+    row = lanes.row
     for b in range(first, last):
         n = min(LANES, lanes.size - b * LANES)
         for s in range(skip if b == first else 0, ends.size):
             k, end = (ends[s - 1] if s > 0 else begin), ends[s]
-            watch_from(cells, lanes.start, arrays, low, b, n)
+            watch_from(cells, lanes.start, row, b, n)
             while k < end:
                 refill(draws, words, k, b, n)
                 phase = k % 4
                 stop = min(4, phase + end - k)
                 call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, stop)
                 k += stop - phase
-            news = escaped(cells, bounds, left, broke, arrays, low, b, n)
+            news = escaped(cells, bounds, left, broke, row, b, n)
             if slots[s] >= 0:
-                keep(cells, b, states, records, slots[s])
+                keep(cells, b, row.states, records, slots[s])
             if closes[s] >= 0:
-                hand_over(cells, b, states, low, sums, closes[s])
+                hand_over(cells, b, row.states, row.extremes, sums, closes[s])
             if news:
                 return b, s
     return last, 0
@@ -235,10 +228,7 @@ def replay(steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int)
             steps, lanes.start, lanes.number, draws.raw, lanes.scalar, b, n, k - phase, phase,
             phase + 1,
         )  # fmt: skip
-        note(
-            lanes.start, lanes.bounds, lanes.left, lanes.broke, lanes.states, lanes.arrays, k + 1,
-            b, n,
-        )  # fmt: skip
+        note(lanes.start, lanes.bounds, lanes.left, lanes.broke, lanes.row, k + 1, b, n)
 
 
 def gather(query_points: Any, lanes: Cells, first: int, last: int, points: Rows) -> None:
@@ -259,14 +249,14 @@ def single(
     """
     words = empty((4, LANES), uint32)
     cells, number, bounds = lanes.cells, lanes.number, lanes.bounds
-    states, arrays, phase = lanes.states, lanes.arrays, k % 4
+    phase = k % 4
     for b in range(first, last):
         n = min(LANES, slope.size - b * LANES)
         place(slope, b, n, number, row)
         refill(draws, words, k, b, n)
         call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, phase + 1)
-        if astray(cells, bounds, states, arrays, b, n):
-            note(cells, bounds, lanes.left, lanes.broke, states, arrays, k + 1, b, n)
+        if astray(cells, bounds, lanes.row, b, n):
+            note(cells, bounds, lanes.left, lanes.broke, lanes.row, k + 1, b, n)
         if query_points != 0:
             call(query_points, cells, number, points, lanes.scalar, b, n, 0, 0, 1)
 

@@ -2,7 +2,7 @@
 
 Importing this imports Numba.  Generated modules and `lane_loops` are ordinary Python; compiled,
 `where` becomes a select without branches, `lane_loops.call` a call by address, and
-`lane_loops.wide_vectors` a permission for the compiler.
+`block_layout.wide_vectors` a permission for the compiler.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import lower_builtin, register_jitable, type_callable
 from numba.np.arrayobj import make_array
 
-from aimctheory.simulator import lane_loops, noise
+from aimctheory.simulator import block_layout, lane_loops, noise
 from aimctheory.simulator.kernel_text import ENTRIES
 from aimctheory.tree import elementary
 
@@ -34,12 +34,12 @@ def _where(target: Any, builder: Any, signature: Any, values: Any) -> Any:
     return builder.select(*(target.cast(builder, *value) for value in wanted))
 
 
-@type_callable(lane_loops.wide_vectors)
+@type_callable(block_layout.wide_vectors)
 def _wide_vectors_type(context: Any) -> Any:
     return lambda: types.void
 
 
-@lower_builtin(lane_loops.wide_vectors)
+@lower_builtin(block_layout.wide_vectors)
 def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any:
     # Left to itself LLVM uses half of AVX-512.  llvmlite's own `add` knows bare words only.
     set.add(builder.function.attributes, '"prefer-vector-width"="512"')
@@ -69,7 +69,11 @@ def _call(target: Any, builder: Any, signature: Any, values: Any) -> Any:
 
 
 _PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-for _small in (*elementary.KERNEL_FUNCTIONS, *noise.KERNEL_FUNCTIONS):
+for _small in (
+    *elementary.KERNEL_FUNCTIONS,
+    *block_layout.KERNEL_FUNCTIONS,
+    *noise.KERNEL_FUNCTIONS,
+):
     register_jitable(forceinline=True, **_PLAIN)(_small)
 for _loop in lane_loops.KERNEL_FUNCTIONS:
     register_jitable(**_PLAIN)(_loop)

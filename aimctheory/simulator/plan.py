@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from aimctheory.simulator.block_layout import BlockLayout
 from aimctheory.simulator.lane_cell import LaneCell, inputs, lane_cell
 from aimctheory.simulator.problem import Problem, update
 from aimctheory.tree.recorder import (
@@ -29,12 +30,7 @@ SLOPE = "objective_slope"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a kernel is made of: the recorded update and where each of its inputs comes from.
-
-    Rows of a block's cells: the states; the sum of every average; the sum of every product of two
-    of them; and, where many steps pass between two looks, two per array (smallest and largest
-    weight since the last look) and one that is 0 while the `unsafe` states are finite.
-    """
+    """What a kernel is made of: the recorded update and where each of its inputs comes from."""
 
     problem: Problem
     update: Trace
@@ -53,19 +49,14 @@ class Plan:
         return self.states[: len(self.problem.algorithm.arrays)]
 
     @property
-    def first_extreme(self) -> int:
-        """The first row of the running extremes."""
-        return len(self.states) + len(self.averages) + len(self.problem.pairs)
+    def layout(self) -> BlockLayout:
+        """The rows of a block.
 
-    @property
-    def cell_rows(self) -> int:
-        """Rows of a block's cells."""
-        return self.first_extreme + (2 * len(self.arrays) + 1 if self.watched else 0)
-
-    @property
-    def watched(self) -> bool:
-        """Whether the step itself keeps extremes; coupled coordinates are looked at every step."""
-        return self.problem.objective.elementwise
+        The step itself keeps the extremes of elementwise objectives only: where coordinates are
+        coupled, the dynamic range is looked at after every step.
+        """
+        watched = self.problem.objective.elementwise
+        return BlockLayout(self.states, self.arrays, tuple(self.problem.moments), watched)
 
     @property
     def unsafe(self) -> tuple[str, ...]:
@@ -83,8 +74,10 @@ class Plan:
     @property
     def points_are_cells(self) -> bool:
         """Whether the cells of a block are the points where gradients are taken, as they stand."""
+        if len(self.layout.names) > 1:
+            return False
         point = self.query.result["value"]
-        return self.cell_rows == 1 and (point.kind, point.label) == ("state", self.states[0])
+        return (point.kind, point.label) == ("state", self.states[0])
 
 
 def plan(problem: Problem) -> Plan:

@@ -20,6 +20,7 @@ from aimctheory.device import Device
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
+from aimctheory.simulator.block_layout import KINDS
 from aimctheory.simulator.noise import SAMPLE
 from aimctheory.tree.recorder import Names, Ops
 
@@ -64,9 +65,12 @@ class Problem:
         return values
 
     @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The pairs of averages whose products are summed, each average with itself included."""
-        return list(combinations_with_replacement(self.averages, 2))
+    def moments(self) -> list[tuple[str, ...]]:
+        """What is summed while running: each average, and each product of two of them.
+
+        A moment is named by the averages whose product it sums; ``(a, a)`` is the square of a.
+        """
+        return [(a,) for a in self.averages] + [*combinations_with_replacement(self.averages, 2)]
 
     def bounds(self, array: str) -> tuple[Any, Any]:
         """The dynamic range of an array's devices."""
@@ -148,10 +152,7 @@ def pose(
     return problem
 
 
-_TAKEN = {
-    "state", "hyper", "objective", "raw", "average", "sum", "product", "low", "high", "noise",
-    "pulse", "response", "sound",
-}  # fmt: skip
+_TAKEN = {"hyper", "objective", "raw", "average", "noise", "pulse", "response", *KINDS}
 _STREAMS = {"gradient", SAMPLE}  # a stream of an algorithm by this name would repeat their numbers
 
 

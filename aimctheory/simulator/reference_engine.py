@@ -8,6 +8,8 @@ bit wherever no matrix product enters.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -49,9 +51,8 @@ class Reference:
         self.state = {name: np.array(values) for name, values in problem.start.items()}
         self.left = np.full(shape, -1, dtype=np.int64)
         self.broke = np.full(shape, -1, dtype=np.int64)
-        moments = len(problem.averages) + len(problem.pairs)
-        self._sums = np.zeros((moments, *shape))
-        self.sums = np.zeros((batches, moments, *shape))
+        self._sums = np.zeros((len(problem.moments), *shape))
+        self.sums = np.zeros((batches, *self._sums.shape))
         self.records = {s: np.empty((shape[0], records, shape[1])) for s in self.state}
         self._keep(0)
         numbers = problem.numbers
@@ -116,9 +117,8 @@ class Reference:
         new, averaged = update(problem, state, slope, raw, self._hyper, self._laws, ops)
         shape = (problem.replicates, problem.coordinates)
         self.state = {name: np.broadcast_to(new[name], shape) for name in self.state}
-        products = (averaged[a] * averaged[b] for a, b in problem.pairs)
-        for sums, value in zip(self._sums, [*averaged.values(), *products], strict=True):
-            sums += value
+        for sums, moment in zip(self._sums, problem.moments, strict=True):
+            sums += reduce(mul, (averaged[name] for name in moment))
         self._watch(k + 1)
 
     def _watch(self, step: int) -> None:

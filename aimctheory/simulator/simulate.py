@@ -175,7 +175,7 @@ def _batch_means(problem: Problem, sums: Array, edges: NDArray[np.int64]) -> dic
     each = (sums / lengths).transpose(1, 2, 0, 3)  # (moments, R, batches, D)
     mean = dict(zip(problem.averages, each, strict=False))
     spread: dict[str, dict[str, Array]] = {name: {} for name in mean}
-    for (a, b), product in zip(problem.pairs, each[len(mean) :], strict=True):
+    for (a, b), product in zip(problem.moments[len(mean) :], each[len(mean) :], strict=True):
         with np.errstate(all="ignore"):  # of replicates that are no longer finite
             found = product - mean[a] * mean[b]
         spread[a][b] = spread[b][a] = np.maximum(found, 0.0) if a == b else found
