@@ -57,9 +57,20 @@ ONLY = {
     "laws": {"notation"},
     "algorithms": {"notation", "algorithms"},
     "objectives": {"notation", "objectives"},
-    "simulator.noise": {"tree.elementary"},
+    "simulator.draw_counter": {"tree.elementary"},
+    "simulator.noise": {"simulator.draw_counter", "tree.elementary"},
     "simulator.block_layout": set(),
-    "simulator.lane_loops": {"simulator.block_layout", "simulator.noise", "tree.elementary"},
+    "simulator.lane_draws": {
+        "simulator.block_layout",
+        "simulator.draw_counter",
+        "simulator.noise",
+    },
+    "simulator.lane_loops": {
+        "simulator.block_layout",
+        "simulator.draw_counter",
+        "simulator.lane_draws",
+        "tree.elementary",
+    },
 }
 NEVER = {"derive": {"tree.elementary"}}
 

@@ -17,9 +17,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from aimctheory.simulator import kernel_cache
 from aimctheory.simulator.block_layout import LANES, ends
+from aimctheory.simulator.draw_counter import (
+    SAMPLE,
+    STEPS_PER_CALL,
+    group_of,
+    key_words,
+    phase_of,
+    stream_hash,
+)
 from aimctheory.simulator.kernel_text import module_text
-from aimctheory.simulator.lane_loops import Cells, Draws
-from aimctheory.simulator.noise import SAMPLE, key_words, lane_words, stream_hash
+from aimctheory.simulator.lane_draws import Draws
+from aimctheory.simulator.lane_loops import Cells
+from aimctheory.simulator.noise import lane_words
 from aimctheory.simulator.plan import SLOPE, Plan
 from aimctheory.simulator.problem import array_slope
 
@@ -64,7 +73,8 @@ class Kernel:
         self._records[0] = self.lanes.cells[:, :states]
         shared = plan.points_are_cells
         self._points = self.lanes.cells if shared else np.empty((self.blocks, 1, LANES))
-        self._batches = np.empty((4, problem.replicates, problem.objective.batch), dtype=np.intp)
+        batch = (problem.replicates, problem.objective.batch)
+        self._batches = np.empty((STEPS_PER_CALL, *batch), dtype=np.intp)
         self._batch_group = -1
         self._workers = min(threads(), self.blocks)
         self._pool = ThreadPoolExecutor(self._workers)
@@ -122,13 +132,14 @@ class Kernel:
             )
             for _, per in streams
         ]
-        laid = np.array(words, dtype=np.uint32).reshape(3 * len(words), self.blocks, LANES)
+        laid = np.array(words, dtype=np.uint32).reshape(len(words), 3, self.blocks, LANES)
+        raw = (self.blocks, max(1, len(streams)), STEPS_PER_CALL, LANES)
         return Draws(
-            raw=np.zeros((self.blocks, max(1, 4 * len(streams)), LANES), dtype=np.uint32),
+            raw=np.zeros(raw, dtype=np.uint32),
             group=np.full(self.blocks, -1, dtype=np.int64),
             normal=np.array(kinds, dtype=np.bool_),
             streams=np.array([stream_hash(s) for s, _ in streams], dtype=np.uint32),
-            lane=np.ascontiguousarray(laid.transpose(1, 0, 2)),
+            lane=np.ascontiguousarray(laid.transpose(2, 0, 1, 3)),
             key=keys,
         )
 
@@ -203,16 +214,16 @@ class Kernel:
         )
 
     def _rows(self, k: int) -> NDArray[np.intp] | None:
-        """The mini-batches of step k, (R, B); four steps are drawn together."""
+        """The mini-batches of step k, (R, B); those of a group of steps are drawn together."""
         objective = self.problem.objective
         if not objective.batch:
             return None
-        if k // 4 != self._batch_group:
-            self._batch_group = k // 4
+        if group_of(k) != self._batch_group:
+            self._batch_group = group_of(k)
             kernel_cache.driver("sample")(
-                self._batches, k // 4, stream_hash(SAMPLE), self.draws.key, objective.samples
+                self._batches, group_of(k), stream_hash(SAMPLE), self.draws.key, objective.samples
             )
-        rows: NDArray[np.intp] = self._batches[k % 4]
+        rows: NDArray[np.intp] = self._batches[phase_of(k)]
         return rows
 
     # ---- what came of it -------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from aimctheory.simulator import lane_loops
+from aimctheory.simulator import lane_draws, lane_loops
 from aimctheory.simulator.block_layout import SOUND
+from aimctheory.simulator.draw_counter import raw_row
 from aimctheory.simulator.lane_cell import LaneCell, inputs
 from aimctheory.simulator.plan import Plan
 from aimctheory.tree.printed import lines, text
@@ -26,12 +27,20 @@ RULES = "simulator.numba_rules"
 """The file that says how kernels are compiled."""
 CALLED = (RULES, "tree.elementary", "simulator.block_layout", "simulator.noise")
 """The files whose functions a kernel calls."""
-DRIVER_CALLED = (RULES, "simulator.block_layout", "simulator.lane_loops", "simulator.noise")
+DRIVER_CALLED = (
+    RULES, "simulator.block_layout", "simulator.draw_counter", "simulator.lane_draws",
+    "simulator.lane_loops", "simulator.noise",
+)  # fmt: skip
 """The files whose functions the run over blocks calls."""
 ENTRIES = ("steps", "query_points")
 """What is called from outside, all with the arguments of `lane_loops.call`."""
-DRIVERS = ("run", "replay", "gather", "single", "sample")
-"""The functions of `lane_loops` that the engine calls."""
+DRIVERS = {
+    function.__name__: function
+    for function in (
+        lane_loops.run, lane_loops.replay, lane_loops.gather, lane_loops.single, lane_draws.sample
+    )
+}  # fmt: skip
+"""The functions that the engine calls."""
 
 _HEAD = '''"""{title}
 
@@ -56,8 +65,10 @@ from numpy import empty, uint32
 
 from aimctheory.simulator.numba_rules import driver
 from aimctheory.simulator.block_layout import LANES
+from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
+from aimctheory.simulator.lane_draws import refill
 from aimctheory.simulator.lane_loops import (
-    astray, call, escaped, hand_over, keep, note, place, refill, watch_from,
+    astray, call, escaped, hand_over, keep, note, place, watch_from,
 )
 from aimctheory.simulator.noise import one_of, philox
 """
@@ -166,7 +177,7 @@ def digest(name: str) -> str:
 # Read when this is imported, as the files are (`numba_rules` when the first kernel is loaded, which
 # looks again): a later edit is not what will run.
 DIGESTS = {name: digest(name) for name in (*CALLED, *DRIVER_CALLED)}
-_RUN = {name: inspect.getsource(getattr(lane_loops, name)) for name in DRIVERS}
+_RUN = {name: inspect.getsource(function) for name, function in DRIVERS.items()}
 
 
 def _digests(called: Iterable[str]) -> str:
@@ -176,11 +187,11 @@ def _digests(called: Iterable[str]) -> str:
 def driver_text() -> str:
     """The module of the run over blocks, which serves every kernel of the same files."""
     head = _HEAD.format(
-        title="The run over blocks of lanes, as it stands in aimctheory.simulator.lane_loops.",
+        title="The run over blocks of lanes, as it stands in aimctheory.simulator.",
         origin="",
         digests=_digests(DRIVER_CALLED), imports=_DRIVER_IMPORTS,
     )  # fmt: skip
-    texts = (f"\n@driver\n{_RUN[name]}" for name in DRIVERS)
+    texts = (f"\n@driver\n{text}" for text in _RUN.values())
     return head.rstrip() + "\n" + "".join(texts)
 
 
@@ -343,6 +354,6 @@ def _steps(made: Plan, arguments: list[str]) -> str:
 def _draw(argument: str, made: Plan) -> str:
     name = argument.removeprefix("raw_")
     stream = [s for s, _ in made.streams].index(name)
-    row = f"({4 * stream} + phase)" if stream else "phase"
+    row = f"({raw_row(stream)} + phase)" if stream else "phase"
     read = "normal_of" if made.problem.laws[name].form.raw == "normal" else "unit_uniform"
     return f"{read}(raw[{row} * LANES + j])"

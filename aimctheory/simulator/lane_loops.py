@@ -15,7 +15,8 @@ from numpy import empty, uint32
 from numpy.typing import NDArray
 
 from aimctheory.simulator.block_layout import LANES, RowNumbers, high_of, low_of, wide_vectors
-from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_lane
+from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
+from aimctheory.simulator.lane_draws import Draws, refill
 
 SEGMENT = 256
 """Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
@@ -35,53 +36,6 @@ class Cells(NamedTuple):
     broke: Rows
     size: int
     row: RowNumbers
-
-
-class Draws(NamedTuple):
-    """The raw draws of four steps of every block, and what they are made of."""
-
-    raw: Rows
-    group: Rows
-    normal: Rows
-    streams: Rows
-    lane: Rows
-    key: Rows
-
-
-def fill(
-    raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, lane: Rows, key: Rows, b: int,
-    n: int,
-) -> None:  # fmt: skip
-    """The raw draws of steps 4·group … 4·group + 3 of block b: row 4s + i is stream s, step i.
-
-    A raw draw is a word: the bits of a normal (`noise.normal_of`), or that of a uniform.
-    """
-    wide_vectors()
-    for s in range(streams.size):
-        for j in range(n):
-            words[0, j], words[1, j], words[2, j], words[3, j] = philox_of_lane(
-                np.uint32(group), streams[s], lane[b, 3 * s, j], lane[b, 3 * s + 1, j],
-                lane[b, 3 * s + 2, j], key[0], key[1],
-            )  # fmt: skip
-        if normal[s]:
-            for i in (0, 2):
-                for j in range(n):
-                    first, second = normal_pair(words[i, j], words[i + 1, j])
-                    raw[b, 4 * s + i, j] = np.float32(first).view(np.uint32)
-                    raw[b, 4 * s + i + 1, j] = np.float32(second).view(np.uint32)
-        else:
-            for i in range(4):
-                for j in range(n):
-                    raw[b, 4 * s + i, j] = words[i, j]
-
-
-def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
-    """Draw what step k of block b needs, unless it lies there."""
-    if k // 4 != draws.group[b]:
-        draws.group[b] = k // 4
-        fill(
-            draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane, draws.key, b, n
-        )  # fmt: skip
 
 
 def watch_from(cells: Rows, start: Rows, row: RowNumbers, b: int, n: int) -> None:
@@ -168,7 +122,7 @@ def place(slope: Rows, b: int, n: int, number: Rows, row: int) -> None:
         number[b, row, j] = slope[of + j]
 
 
-KERNEL_FUNCTIONS = (fill, refill, watch_from, escaped, astray, note, keep, hand_over, place)
+KERNEL_FUNCTIONS = (watch_from, escaped, astray, note, keep, hand_over, place)
 """What Numba has to know."""
 
 
@@ -188,7 +142,7 @@ def run(
 
     Returns (block, pause) where a lane left its range or broke, for `replay`, else (last, 0).
     """
-    words = empty((4, LANES), uint32)
+    words = empty((STEPS_PER_CALL, LANES), uint32)
     cells, number, bounds, left, broke = (
         lanes.cells, lanes.number, lanes.bounds, lanes.left, lanes.broke,
     )  # fmt: skip
@@ -200,8 +154,8 @@ def run(
             watch_from(cells, lanes.start, row, b, n)
             while k < end:
                 refill(draws, words, k, b, n)
-                phase = k % 4
-                stop = min(4, phase + end - k)
+                phase = phase_of(k)
+                stop = min(STEPS_PER_CALL, phase + end - k)
                 call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, stop)
                 k += stop - phase
             news = escaped(cells, bounds, left, broke, row, b, n)
@@ -219,11 +173,11 @@ def replay(steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int)
 
     What it overwrites, the start and the draws, is what is made anew, or the same, afterwards.
     """
-    words = empty((4, LANES), uint32)
+    words = empty((STEPS_PER_CALL, LANES), uint32)
     n = min(LANES, lanes.size - b * LANES)
     for k in range(begin, end):
         refill(draws, words, k, b, n)
-        phase = k % 4
+        phase = phase_of(k)
         call(
             steps, lanes.start, lanes.number, draws.raw, lanes.scalar, b, n, k - phase, phase,
             phase + 1,
@@ -247,9 +201,9 @@ def single(
     `slope` (lanes) holds the gradients of coupled coordinates, which go to a row of the numbers;
     `query_points` is 0 where the points are the states themselves.
     """
-    words = empty((4, LANES), uint32)
+    words = empty((STEPS_PER_CALL, LANES), uint32)
     cells, number, bounds = lanes.cells, lanes.number, lanes.bounds
-    phase = k % 4
+    phase = phase_of(k)
     for b in range(first, last):
         n = min(LANES, slope.size - b * LANES)
         place(slope, b, n, number, row)
@@ -259,14 +213,3 @@ def single(
             note(cells, bounds, lanes.left, lanes.broke, lanes.row, k + 1, b, n)
         if query_points != 0:
             call(query_points, cells, number, points, lanes.scalar, b, n, 0, 0, 1)
-
-
-def sample(rows: Rows, group: int, stream: int, key: Rows, samples: int) -> None:
-    """The mini-batches of steps 4·group … 4·group + 3 of every replicate: (4, R, B)."""
-    for r in range(rows.shape[1]):
-        for i in range(rows.shape[2]):
-            x = philox(
-                np.uint32(group), np.uint32(i), np.uint32(r), np.uint32(stream), key[0], key[1]
-            )
-            for phase in range(4):
-                rows[phase, r, i] = one_of(x[phase], samples)

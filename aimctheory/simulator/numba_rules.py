@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import lower_builtin, register_jitable, type_callable
 from numba.np.arrayobj import make_array
 
-from aimctheory.simulator import block_layout, lane_loops, noise
+from aimctheory.simulator import block_layout, draw_counter, lane_draws, lane_loops, noise
 from aimctheory.simulator.kernel_text import ENTRIES
 from aimctheory.tree import elementary
 
@@ -72,10 +72,11 @@ _PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 for _small in (
     *elementary.KERNEL_FUNCTIONS,
     *block_layout.KERNEL_FUNCTIONS,
+    *draw_counter.KERNEL_FUNCTIONS,
     *noise.KERNEL_FUNCTIONS,
 ):
     register_jitable(forceinline=True, **_PLAIN)(_small)
-for _loop in lane_loops.KERNEL_FUNCTIONS:
+for _loop in (*lane_draws.KERNEL_FUNCTIONS, *lane_loops.KERNEL_FUNCTIONS):
     register_jitable(**_PLAIN)(_loop)
 
 inlined = njit(inline="always", error_model="numpy")

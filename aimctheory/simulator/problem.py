@@ -21,7 +21,7 @@ from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 from aimctheory.simulator.block_layout import KINDS
-from aimctheory.simulator.noise import SAMPLE
+from aimctheory.simulator.draw_counter import SAMPLE
 from aimctheory.tree.recorder import Names, Ops
 
 Average = Callable[[Any, Any, Any, Ops], Any]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimctheory.device import Device
-from aimctheory.simulator.noise import raw_draws, sample_rows
+from aimctheory.simulator.noise import raw_draws, sample_indices
 from aimctheory.simulator.plan import Plan
 from aimctheory.simulator.problem import array_slope, update
 from aimctheory.tree.elementary import where
@@ -105,7 +105,7 @@ class Reference:
                 return objective.gradient(point, self._parameters, ops)
             rows = None
             if objective.batch:
-                rows = sample_rows(
+                rows = sample_indices(
                     self.key, k, self._replicates, objective.batch, objective.samples
                 )
             return array_slope(problem, point, rows)

@@ -19,7 +19,7 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
-from aimctheory.simulator.noise import key_from
+from aimctheory.simulator.draw_counter import key_from
 from aimctheory.simulator.plan import plan
 from aimctheory.simulator.problem import Average, Problem, pose
 from aimctheory.simulator.reference_engine import Reference

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
 from aimctheory.simulator.lane_loops import SEGMENT
 
 Steps = NDArray[np.int64]
@@ -82,7 +83,7 @@ def least_window(engine: str, elementwise: bool, lanes: int) -> int:
     else; any other engine takes one step at a time anyway.
     """
     if engine == "kernel" and elementwise:
-        return max(4, min(16, MOST_UPDATES // lanes))
+        return max(STEPS_PER_CALL, min(16, MOST_UPDATES // lanes))
     return 1
 
 
@@ -94,8 +95,8 @@ def march(machine: Any, schedule: Schedule, lanes: int, least: int) -> Iterator[
     begin, size = 0, max(least, min(SEGMENT, FIRST_UPDATES // lanes))
     while begin < schedule.steps:
         stop = begin + size
-        if size >= 4:  # kernels take four steps at once where they can
-            stop -= stop % 4
+        if size >= STEPS_PER_CALL:  # a kernel takes the steps of one group of draws in one call
+            stop -= phase_of(stop)
         stop = min(stop, schedule.steps)
         started = time.perf_counter()
         machine.advance(begin, *schedule.window(begin, stop))
