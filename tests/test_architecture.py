@@ -60,6 +60,8 @@ ONLY = {
     "simulator.draw_counter": {"tree.elementary"},
     "simulator.noise": {"simulator.draw_counter", "tree.elementary"},
     "simulator.block_layout": set(),
+    "simulator.dynamic_range": {"tree.elementary"},
+    "simulator.engine": set(),
     "simulator.lane_draws": {
         "simulator.block_layout",
         "simulator.draw_counter",
@@ -68,9 +70,11 @@ ONLY = {
     "simulator.lane_loops": {
         "simulator.block_layout",
         "simulator.draw_counter",
+        "simulator.engine",
         "simulator.lane_draws",
-        "tree.elementary",
+        "simulator.lane_watch",
     },
+    "simulator.lane_watch": {"simulator.block_layout", "simulator.dynamic_range"},
 }
 NEVER = {"derive": {"tree.elementary"}}
 

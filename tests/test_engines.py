@@ -189,7 +189,7 @@ def test_the_length_of_a_call_changes_no_bit(linear_run, monkeypatch, window):
     def march(machine, schedule, lanes, least):
         for begin in range(0, schedule.steps, window):
             stop = min(begin + window, schedule.steps)
-            machine.advance(begin, *schedule.window(begin, stop))
+            machine.advance(schedule.window(begin, stop))
             yield stop
 
     monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "march", march)

@@ -92,11 +92,13 @@ EDITS = {
         "return 1 + step // STEPS_PER_CALL",
     ),
     "simulator/lane_draws": ("np.float32(first).view", "np.float32(-first).view"),
-    "simulator/lane_loops": ("to[slot, b, i, j] = cells", "to[slot, b, i, j] = -cells"),
+    "simulator/dynamic_range": ("smallest < low", "smallest < low + 0.5"),
+    "simulator/lane_watch": ("left[b, j] = step", "left[b, j] = step + 1"),
+    "simulator/lane_loops": ("records[slot, b, i, j] = blocks", "records[slot, b, i, j] = -blocks"),
 }
 
 NOISE = "simulator/noise"
-SHARED = (NOISE, "simulator/draw_counter")  # both engines read these
+SHARED = (NOISE, "simulator/draw_counter", "simulator/dynamic_range")  # both engines read these
 
 
 def edited(folder, file, old, new):

@@ -260,9 +260,10 @@ class Machine:
     def __init__(self, clock=None, seconds=0.0):
         self.asked, self.clock, self.seconds = [], clock or [0.0], seconds
 
-    def advance(self, begin, ends, slots, closes):
-        self.asked.append((begin, int(ends[-1])))
-        self.clock[0] += self.seconds * (ends[-1] - begin)
+    def advance(self, window):
+        begin, end = window.begin, int(window.ends[-1])
+        self.asked.append((begin, end))
+        self.clock[0] += self.seconds * (end - begin)
 
 
 def windows(steps, lanes, least, seconds, monkeypatch):
@@ -299,7 +300,8 @@ def test_windows_of_many_lanes_are_few_updates(monkeypatch, lanes):
 
 
 def test_a_window_knows_its_records_and_batches():
-    ends, slots, closes = schedule(1000, every=100, batches=4).window(200, 700)
+    begin, ends, slots, closes = schedule(1000, every=100, batches=4).window(200, 700)
+    assert begin == 200
     assert ends.tolist() == [250, 256, 300, 400, 500, 512, 600, 700]
     assert slots.tolist() == [-1, -1, 3, 4, 5, -1, 6, 7]
     assert closes.tolist() == [0, -1, -1, -1, 1, -1, -1, -1]
@@ -309,7 +311,10 @@ def test_windows_of_any_size_pause_once_at_every_record_and_batch():
     given = schedule(997, every=13, batches=64)
     for size in (1, 5, 100, 997):
         parts = [given.window(b, min(b + size, 997)) for b in range(0, 997, size)]
-        ends, slots, closes = (np.concatenate(column) for column in zip(*parts, strict=True))
+        ends, slots, closes = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("ends", "slots", "closes")
+        )
         assert (np.diff(ends) > 0).all()
         assert (ends[slots >= 0] == given.marks[1:]).all()
         assert (slots[slots >= 0] == np.arange(1, given.marks.size)).all()
@@ -320,7 +325,7 @@ def test_windows_of_any_size_pause_once_at_every_record_and_batch():
 def test_a_schedule_of_many_steps_stays_small():
     given = schedule(2**34 - 1, every=2**28, batches=64)
     for begin in (0, 10**9, 2**34 - 5000):
-        assert given.window(begin, begin + 4096)[0].size < 20
+        assert given.window(begin, begin + 4096).ends.size < 20
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -337,7 +342,7 @@ def test_windows_of_coupled_objectives_and_two_arrays_change_no_bit(monkeypatch,
     def fixed(machine, schedule, lanes, least):
         for begin in range(0, schedule.steps, window):
             stop = min(begin + window, schedule.steps)
-            machine.advance(begin, *schedule.window(begin, stop))
+            machine.advance(schedule.window(begin, stop))
             yield stop
 
     monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "march", fixed)

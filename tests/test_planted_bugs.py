@@ -175,8 +175,8 @@ def test_a_bug_in_the_printed_text_is_noticed(honest, bug):
 # -- in the functions around the step -------------------------------------------------------------
 
 
-def late(cells, bounds, left, broke, row, step, b, n):
-    return lanes_note(cells, bounds, left, broke, row, step + 1, b, n)
+def late(rows, blocks, step, b, n):
+    return lanes_note(rows, blocks, step + 1, b, n)
 
 
 def one_draw_for_two_steps(draws, *rest):
@@ -214,8 +214,8 @@ def honestly_coupled():
     return coupled("reference")
 
 
-def shifted(slope, *rest):
-    return lanes_place(np.roll(slope, 1), *rest)
+def shifted(gradient, *rest):
+    return lanes_place(np.roll(gradient, 1), *rest)
 
 
 lanes_place = lane_loops.place

@@ -28,10 +28,17 @@ RULES = "simulator.numba_rules"
 CALLED = (RULES, "tree.elementary", "simulator.block_layout", "simulator.noise")
 """The files whose functions a kernel calls."""
 DRIVER_CALLED = (
-    RULES, "simulator.block_layout", "simulator.draw_counter", "simulator.lane_draws",
-    "simulator.lane_loops", "simulator.noise",
-)  # fmt: skip
-"""The files whose functions the run over blocks calls."""
+    RULES,
+    "simulator.block_layout",
+    "simulator.draw_counter",
+    "simulator.dynamic_range",
+    "simulator.engine",
+    "simulator.lane_draws",
+    "simulator.lane_loops",
+    "simulator.lane_watch",
+    "simulator.noise",
+)
+"""The files whose functions, and named tuples, the run over blocks uses."""
 ENTRIES = ("steps", "query_points")
 """What is called from outside, all with the arguments of `lane_loops.call`."""
 DRIVERS = {
@@ -68,8 +75,9 @@ from aimctheory.simulator.block_layout import LANES
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
 from aimctheory.simulator.lane_draws import refill
 from aimctheory.simulator.lane_loops import (
-    astray, call, escaped, hand_over, keep, note, place, watch_from,
+    Buffers, begin_of, call, filled, hand_over, keep, place,
 )
+from aimctheory.simulator.lane_watch import astray, escaped, note, watch_from
 from aimctheory.simulator.noise import one_of, philox
 """
 

@@ -6,16 +6,13 @@ same bits; `draw_counter` says which counter a draw has.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aimctheory.simulator.block_layout import wide_vectors
+from aimctheory.simulator.block_layout import Rows, wide_vectors
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, STEPS_PER_PAIR, group_of
 from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_lane
-
-Rows = NDArray[Any]
 
 
 class Draws(NamedTuple):

@@ -17,7 +17,15 @@ from numba.core import cgutils
 from numba.extending import lower_builtin, register_jitable, type_callable
 from numba.np.arrayobj import make_array
 
-from aimctheory.simulator import block_layout, draw_counter, lane_draws, lane_loops, noise
+from aimctheory.simulator import (
+    block_layout,
+    draw_counter,
+    dynamic_range,
+    lane_draws,
+    lane_loops,
+    lane_watch,
+    noise,
+)
 from aimctheory.simulator.kernel_text import ENTRIES
 from aimctheory.tree import elementary
 
@@ -48,23 +56,31 @@ def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any
 
 @type_callable(lane_loops.call)
 def _call_type(context: Any) -> Any:
-    return lambda function, cells, number, raw, scalar, b, n, k, first, last: types.void
+    return lambda entry, buffers, b, n, k, first, last: types.void
 
 
-@lower_builtin(lane_loops.call, *[types.Any] * 10)
+@lower_builtin(lane_loops.call, *[types.Any] * 7)
 def _call(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-    def block(position: int) -> Any:
-        array = make_array(signature.args[position])(target, builder, values[position])
-        first = builder.extract_value(array.strides, 0)
-        start = builder.mul(values[5], first)
+    address, buffers, b, *whole = values  # whole: n, k, first, last
+    _, buffers_type, _, *whole_types = signature.args
+    arrays = [
+        make_array(kind)(target, builder, builder.extract_value(buffers, position))
+        for position, kind in enumerate(buffers_type)
+    ]
+    rows, number, third, scalar = arrays
+
+    def block(array: Any) -> Any:
+        """Where block b of an array begins."""
+        start = builder.mul(b, builder.extract_value(array.strides, 0))
         return builder.bitcast(cgutils.pointer_add(builder, array.data, start), array.data.type)
 
-    scalar = make_array(signature.args[4])(target, builder, values[4]).data
-    given = [block(1), block(2), block(3), scalar]
-    whole = zip(values[6:], signature.args[6:], strict=True)
-    given += [target.cast(builder, value, kind, types.int64) for value, kind in whole]
+    given = [block(rows), block(number), block(third), scalar.data]
+    given += [
+        target.cast(builder, value, kind, types.int64)
+        for value, kind in zip(whole, whole_types, strict=True)
+    ]
     kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
-    builder.call(builder.inttoptr(values[0], kind.as_pointer()), given)
+    builder.call(builder.inttoptr(address, kind.as_pointer()), given)
     return target.get_dummy_value()
 
 
@@ -73,10 +89,15 @@ for _small in (
     *elementary.KERNEL_FUNCTIONS,
     *block_layout.KERNEL_FUNCTIONS,
     *draw_counter.KERNEL_FUNCTIONS,
+    *dynamic_range.KERNEL_FUNCTIONS,
     *noise.KERNEL_FUNCTIONS,
 ):
     register_jitable(forceinline=True, **_PLAIN)(_small)
-for _loop in (*lane_draws.KERNEL_FUNCTIONS, *lane_loops.KERNEL_FUNCTIONS):
+for _loop in (
+    *lane_draws.KERNEL_FUNCTIONS,
+    *lane_watch.KERNEL_FUNCTIONS,
+    *lane_loops.KERNEL_FUNCTIONS,
+):
     register_jitable(**_PLAIN)(_loop)
 
 inlined = njit(inline="always", error_model="numpy")

@@ -72,8 +72,8 @@ class Plan:
         return tuple(s for s in self.states if s not in self.arrays or not kept(s))
 
     @property
-    def points_are_cells(self) -> bool:
-        """Whether the cells of a block are the points where gradients are taken, as they stand."""
+    def points_are_states(self) -> bool:
+        """Whether the rows of a block are the points where gradients are taken, as they stand."""
         if len(self.layout.names) > 1:
             return False
         point = self.query.result["value"]

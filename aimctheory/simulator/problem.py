@@ -22,6 +22,7 @@ from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 from aimctheory.simulator.block_layout import KINDS
 from aimctheory.simulator.draw_counter import SAMPLE
+from aimctheory.simulator.dynamic_range import outside
 from aimctheory.tree.recorder import Names, Ops
 
 Average = Callable[[Any, Any, Any, Ops], Any]
@@ -264,10 +265,10 @@ def _start(
             raise ValueError(f"start {name} = {given[name]} is not finite; give real numbers")
     for name in problem.algorithm.arrays:
         low, high = problem.bounds(name)
-        outside = (start[name] < low) | (start[name] > high)
-        if outside.any():
+        gone = outside(start[name], start[name], low, high)
+        if gone.any():
             raise ValueError(
-                f"start {name} = {start[name][outside][0]:g} is outside the dynamic range "
+                f"start {name} = {start[name][gone][0]:g} is outside the dynamic range "
                 f"[{np.max(low):g}, {np.min(high):g}] of its device; start inside it"
             )
     return start

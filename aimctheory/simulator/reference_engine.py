@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimctheory.device import Device
+from aimctheory.simulator.dynamic_range import broken, outside
+from aimctheory.simulator.engine import Window
 from aimctheory.simulator.noise import raw_draws, sample_indices
 from aimctheory.simulator.plan import Plan
 from aimctheory.simulator.problem import array_slope, update
@@ -23,7 +25,6 @@ from aimctheory.tree.elementary import where
 from aimctheory.tree.recorder import Names, numpy_ops
 
 Array = NDArray[np.float64]
-Steps = NDArray[np.int64]
 
 
 def pulse(device: Device) -> Callable[[Array, Array], Array]:
@@ -66,9 +67,10 @@ class Reference:
             "array", {a: response(d) for a, d in problem.devices.items()}
         )
 
-    def advance(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
-        """Steps from `begin` through each of `ends`, keeping records and closing batches there."""
-        for end, slot, close in zip(ends, slots, closes, strict=True):
+    def advance(self, window: Window) -> None:
+        """Take the steps of a window, keep its records and close its batches."""
+        begin = window.begin
+        for end, slot, close in zip(window.ends, window.slots, window.closes, strict=True):
             with np.errstate(all="ignore"):  # leaving the range is an outcome, not a warning
                 for k in range(begin, end):
                     self._step(k)
@@ -124,7 +126,7 @@ class Reference:
     def _watch(self, step: int) -> None:
         for name in self.problem.algorithm.arrays:
             low, high = self.problem.bounds(name)
-            outside = (self.state[name] < low) | (self.state[name] > high)
-            self.left[outside & (self.left < 0)] = step
+            gone = outside(self.state[name], self.state[name], low, high)
+            self.left[gone & (self.left < 0)] = step
         for values in self.state.values():
-            self.broke[~np.isfinite(values) & (self.broke < 0)] = step
+            self.broke[broken(values) & (self.broke < 0)] = step

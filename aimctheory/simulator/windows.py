@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
-from aimctheory.simulator.lane_loops import SEGMENT
+from aimctheory.simulator.engine import Steps, Window
 
-Steps = NDArray[np.int64]
 Watch = Callable[[int, int], object]
+
+SEGMENT = 256
+"""Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
 
 SECONDS = 0.25
 """What a window should take, so that Ctrl-C is heard soon and little work is lost."""
@@ -46,11 +47,10 @@ class Schedule:
     marks: Steps
     edges: Steps
 
-    def window(self, begin: int, stop: int) -> tuple[Steps, Steps, Steps]:
-        """Where the steps from `begin` to `stop` pause.
+    def window(self, begin: int, stop: int) -> Window:
+        """The steps from `begin` to `stop`, with a pause at every record, batch and look.
 
-        Returns the pauses in order, and for each the record and the batch that end there (−1:
-        none).  Nothing is as long as the run.
+        The arrays are as long as there are pauses, not as there are steps.
         """
         marks, slots = _within(self.marks, begin, stop)
         edges, batches = _within(self.edges, begin, stop)
@@ -59,7 +59,7 @@ class Schedule:
         found = np.full((2, ends.size), -1, dtype=np.int64)
         found[0, np.searchsorted(ends, marks)] = slots
         found[1, np.searchsorted(ends, edges)] = batches - 1
-        return ends, found[0], found[1]
+        return Window(begin, ends, found[0], found[1])
 
     def recorded(self, reached: int) -> int:
         """How many records lie at or before a step."""
@@ -99,7 +99,7 @@ def march(machine: Any, schedule: Schedule, lanes: int, least: int) -> Iterator[
             stop -= phase_of(stop)
         stop = min(stop, schedule.steps)
         started = time.perf_counter()
-        machine.advance(begin, *schedule.window(begin, stop))
+        machine.advance(schedule.window(begin, stop))
         took = max(time.perf_counter() - started, 1e-9)
         size = max(least, min(2 * size, int((stop - begin) * SECONDS / took)))
         begin = stop
