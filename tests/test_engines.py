@@ -186,7 +186,7 @@ def test_the_number_of_threads_changes_no_bit(linear_run, monkeypatch, shared_ou
 def test_the_length_of_a_call_changes_no_bit(linear_run, monkeypatch, window):
     run, first = linear_run
 
-    def march(machine, schedule, lanes, least):
+    def march(machine, schedule, lanes):
         for begin in range(0, schedule.steps, window):
             stop = min(begin + window, schedule.steps)
             machine.advance(schedule.window(begin, stop))

@@ -35,6 +35,8 @@ from aimctheory.simulator.problem import array_slope
 
 Array = NDArray[np.float64]
 
+MOST_UPDATES = 2**27
+"""Weights times steps that any processor does in less than a second."""
 _WORTH_A_THREAD = 1000  # steps of a block: some hundred microseconds
 _PAD = 16  # a block's last lanes are filled up to a whole vector of any width
 
@@ -56,8 +58,18 @@ def threads() -> int:
     return int(chosen)
 
 
+def least_window(elementwise: bool, lanes: int) -> int:
+    """Steps that no window should go below, for the loop over blocks to be worth its call.
+
+    The loop looks at its lanes once a window, and in windows of a few steps does little else.
+    """
+    if not elementwise:  # each step is a call of its own
+        return 1
+    return max(STEPS_PER_CALL, min(16, MOST_UPDATES // lanes))
+
+
 class Kernel:
-    """The engine's moving parts, with the same methods as `reference_engine.Reference`."""
+    """The `Engine` that runs compiled kernels."""
 
     def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
         self.problem, self.key = plan.problem, key
@@ -149,6 +161,11 @@ class Kernel:
 
     # ---- running -------------------------------------------------------------------------------
 
+    @property
+    def least_window(self) -> int:
+        """Steps that no window should go below."""
+        return least_window(self.problem.objective.elementwise, self.used)
+
     def advance(self, window: Window) -> None:
         """Take the steps of a window, keep its records and close its batches."""
         if self.problem.objective.elementwise:
@@ -226,9 +243,10 @@ class Kernel:
     # ---- what came of it -------------------------------------------------------------------------
 
     @property
-    def sums(self) -> Array:
-        """(batches, moments, R, D): the sums of the averages, then those of their products."""
-        return np.asarray(self._unblock(self._kept.sums.transpose(0, 2, 1, 3)))
+    def sums(self) -> dict[tuple[str, ...], Array]:
+        """The sums of each moment over the steps of each batch, (batches, R, D)."""
+        laid = self._unblock(self._kept.sums.transpose(2, 0, 1, 3))
+        return dict(zip(self.problem.moments, laid, strict=True))
 
     @property
     def records(self) -> dict[str, Array]:

@@ -6,7 +6,7 @@ A step that branches, or forgets a state, fails here, alike for every engine.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,7 @@ import numpy as np
 from aimctheory.simulator.block_layout import BlockLayout
 from aimctheory.simulator.lane_cell import LaneCell, inputs, lane_cell
 from aimctheory.simulator.problem import Problem, update
-from aimctheory.tree.recorder import (
-    Names,
-    Node,
-    Ops,
-    Trace,
-    as_node,
-    record,
-    recording_ops,
-)
+from aimctheory.tree.recorder import Names, Node, Trace, as_node, record, recording_ops
 
 SLOPE = "objective_slope"
 """The lane number that carries the gradient of an objective whose coordinates are coupled."""
@@ -85,37 +77,78 @@ def plan(problem: Problem) -> Plan:
 
     Raises ValueError where the step does what a step cannot (branch, return a state twice or not).
     """
+    streams = _Streams(problem)
+    trace, query = _recorded(problem, streams)
+    cells = {array: lane_cell(device) for array, device in problem.devices.items()}
+    numbers = _numbers(problem, cells, trace, query)
+    of_lanes = tuple(name for name in numbers if np.ndim(numbers[name]))
+    return Plan(
+        problem=problem,
+        update=trace,
+        query=query,
+        states=tuple(problem.algorithm.states),
+        averages=tuple(problem.averages),
+        streams=streams.drawn,
+        cells=cells,
+        numbers=numbers,
+        scalars=tuple(name for name in numbers if name not in of_lanes),
+        lane_numbers=of_lanes if problem.objective.elementwise else (*of_lanes, SLOPE),
+    )
+
+
+class _Streams:
+    """The noise streams of a problem while its step is recorded, and what the step drew of them."""
+
+    def __init__(self, problem: Problem) -> None:
+        algorithm = problem.algorithm
+        self.laws = problem.laws
+        self.numbers = {
+            s: Names("number", _leaves(s, law.numbers)) for s, law in problem.laws.items()
+        }
+        self.draws: dict[str, Node] = {}
+        self._names = ("gradient", *algorithm.noises)
+        self._per = {"gradient": "element"} if "gradient" in problem.laws else {}
+        self._bare = recording_ops(tuple(algorithm.arrays), algorithm.noises)
+        self.ops = replace(self._bare, noise=self.draw)
+
+    def raw(self, stream: str) -> Node:
+        """The raw draw of a stream."""
+        return Node("input", (), f"raw_{stream}")
+
+    def draw(self, name: str, per: str = "element") -> Node:
+        """The draw of a stream; named twice in one step, it is the same number."""
+        self._bare.noise(name, per)  # raises for an unknown stream, and for another `per`
+        if name not in self.draws:
+            law = self.laws.get(name)
+            self.draws[name] = as_node(0.0)
+            if law is not None:
+                self._per[name] = per
+                raw, numbers = self.raw(name), self.numbers[name]
+                self.draws[name] = law.form.draw(raw, None, numbers, self._bare)
+        return self.draws[name]
+
+    @property
+    def drawn(self) -> tuple[tuple[str, str], ...]:
+        """The streams that were drawn from, and per what, in the order of the algorithm."""
+        return tuple((s, self._per[s]) for s in self._names if s in self._per)
+
+
+def _recorded(problem: Problem, streams: _Streams) -> tuple[Trace, Trace]:
+    """The update of one element, with draws as lines of their own, and the query."""
     states = tuple(problem.algorithm.states)
     state = Names("state", {name: Node("state", (), name) for name in states})
     hyper = Names("hyper-parameter", _leaves("hyper", problem.hyper))
     parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
-    numbers = {s: Names("number", _leaves(s, law.numbers)) for s, law in problem.laws.items()}
-    draws: dict[str, Node] = {}
-    drawn: dict[str, str] = {"gradient": "element"} if "gradient" in problem.laws else {}
-    bare = recording_ops(tuple(problem.algorithm.arrays), problem.algorithm.noises)
-
-    def raw(stream: str) -> Node:
-        return Node("input", (), f"raw_{stream}")
-
-    def draw(name: str, per: str = "element") -> Node:
-        bare.noise(name, per)
-        if name not in draws:
-            law = problem.laws.get(name)
-            draws[name] = as_node(0.0)
-            if law is not None:
-                drawn[name] = per
-                draws[name] = law.form.draw(raw(name), None, numbers[name], bare)
-        return draws[name]
-
-    ops = Ops(**{**_fields(bare), "noise": draw})
 
     def slope(point: Node) -> Any:
         if problem.objective.elementwise:
-            return problem.objective.gradient(point, parameters, ops)
+            return problem.objective.gradient(point, parameters, streams.ops)
         return Node("input", (), SLOPE)
 
     def iterate() -> dict[str, Any]:
-        new, averaged = update(problem, state, slope, raw, hyper, numbers, ops)
+        new, averaged = update(
+            problem, state, slope, streams.raw, hyper, streams.numbers, streams.ops
+        )
         if not isinstance(new, dict) or set(new) != set(states):
             found = ", ".join(new) if isinstance(new, dict) else repr(new)
             raise ValueError(
@@ -129,28 +162,21 @@ def plan(problem: Problem) -> Plan:
 
     watched = (update, problem.algorithm.step, problem.objective.gradient)
     trace = record(iterate, watched=watched)
-    named = tuple((f"noise_{name}", node) for name, node in draws.items() if node.args)
-    trace = Trace(tuple(sorted(trace.lines + named, key=lambda x: x[1].serial)), trace.result)
-    query = record(problem.algorithm.query, state, hyper, ops)
+    drawn = tuple((f"noise_{name}", node) for name, node in streams.draws.items() if node.args)
+    lines = sorted(trace.lines + drawn, key=lambda line: line[1].serial)  # as they were computed
+    query = record(problem.algorithm.query, state, hyper, streams.ops)
     if not problem.objective.elementwise:
         _check_query(problem, query)
+    return Trace(tuple(lines), trace.result), query
+
+
+def _numbers(
+    problem: Problem, cells: Mapping[str, LaneCell], trace: Trace, query: Trace
+) -> dict[str, Any]:
+    """The numbers that the recorded functions use, and those of the devices, by name."""
     used = inputs([*trace.result.values(), *query.result.values()])
-    cells = {array: lane_cell(device) for array, device in problem.devices.items()}
-    of_cells = {f"{a}_{n}": v for a, cell in cells.items() for n, v in cell.numbers.items()}
-    values = {n: v for n, v in problem.numbers.items() if n in used} | of_cells
-    return Plan(
-        problem=problem,
-        update=trace,
-        query=query,
-        states=states,
-        averages=tuple(problem.averages),
-        streams=tuple((s, drawn[s]) for s in ("gradient", *problem.algorithm.noises) if s in drawn),
-        cells=cells,
-        numbers=values,
-        scalars=tuple(n for n in values if not np.ndim(values[n])),
-        lane_numbers=tuple(n for n in values if np.ndim(values[n]))
-        + (() if problem.objective.elementwise else (SLOPE,)),
-    )
+    devices = {f"{a}_{n}": v for a, cell in cells.items() for n, v in cell.numbers.items()}
+    return {n: v for n, v in problem.numbers.items() if n in used} | devices
 
 
 def _check_query(problem: Problem, query: Trace) -> None:
@@ -165,7 +191,3 @@ def _check_query(problem: Problem, query: Trace) -> None:
 
 def _leaves(role: str, names: Iterable[str]) -> dict[str, Node]:
     return {name: Node(role, (), name) for name in names}
-
-
-def _fields(ops: Ops) -> dict[str, Any]:
-    return {name: getattr(ops, name) for name in ops.__dataclass_fields__}

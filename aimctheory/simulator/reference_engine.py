@@ -43,7 +43,9 @@ def _numbers(what: str, values: Mapping[str, Any]) -> Names:
 
 
 class Reference:
-    """The engine's moving parts: states (R, D) that `advance` takes forward by a window."""
+    """The `Engine` that calls the step itself, on states (R, D)."""
+
+    least_window = 1
 
     def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
         self.problem, self.key = plan.problem, key
@@ -52,8 +54,8 @@ class Reference:
         self.state = {name: np.array(values) for name, values in problem.start.items()}
         self.left = np.full(shape, -1, dtype=np.int64)
         self.broke = np.full(shape, -1, dtype=np.int64)
-        self._sums = np.zeros((len(problem.moments), *shape))
-        self.sums = np.zeros((batches, *self._sums.shape))
+        self.sums = {moment: np.zeros((batches, *shape)) for moment in problem.moments}
+        self._sums = {moment: np.zeros(shape) for moment in problem.moments}
         self.records = {s: np.empty((shape[0], records, shape[1])) for s in self.state}
         self._keep(0)
         numbers = problem.numbers
@@ -78,8 +80,9 @@ class Reference:
             if slot >= 0:
                 self._keep(slot)
             if close >= 0:
-                self.sums[close] = self._sums
-                self._sums[:] = 0.0
+                for moment, total in self._sums.items():
+                    self.sums[moment][close] = total
+                    total[:] = 0.0
 
     def _keep(self, slot: int) -> None:
         for name, values in self.state.items():
@@ -119,8 +122,8 @@ class Reference:
         new, averaged = update(problem, state, slope, raw, self._hyper, self._laws, ops)
         shape = (problem.replicates, problem.coordinates)
         self.state = {name: np.broadcast_to(new[name], shape) for name in self.state}
-        for sums, moment in zip(self._sums, problem.moments, strict=True):
-            sums += reduce(mul, (averaged[name] for name in moment))
+        for moment, total in self._sums.items():
+            total += reduce(mul, (averaged[name] for name in moment))
         self._watch(k + 1)
 
     def _watch(self, step: int) -> None:

@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
-from aimctheory.simulator.engine import Steps, Window
+from aimctheory.simulator.engine import Engine, Steps, Window
 
 Watch = Callable[[int, int], object]
 
@@ -31,8 +30,6 @@ SECONDS = 0.25
 """What a window should take, so that Ctrl-C is heard soon and little work is lost."""
 FIRST_UPDATES = 2**22
 """Weights times steps in the first window, before the speed is known."""
-MOST_UPDATES = 2**27
-"""Weights times steps that any processor does in less than a second."""
 PATIENCE = 2.0
 """Seconds that a call lasts before its progress is shown."""
 REFRESH = 0.5
@@ -76,22 +73,12 @@ def _within(steps: Steps, begin: int, stop: int) -> tuple[Steps, Steps]:
     return steps[first:last], np.arange(first, last)
 
 
-def least_window(engine: str, elementwise: bool, lanes: int) -> int:
-    """Steps that no window goes below.
-
-    A compiled loop looks at its lanes once a window, and in windows of a few steps does little
-    else; any other engine takes one step at a time anyway.
-    """
-    if engine == "kernel" and elementwise:
-        return max(STEPS_PER_CALL, min(16, MOST_UPDATES // lanes))
-    return 1
-
-
-def march(machine: Any, schedule: Schedule, lanes: int, least: int) -> Iterator[int]:
+def march(engine: Engine, schedule: Schedule, lanes: int) -> Iterator[int]:
     """Advance to the end; yields the step reached after each window.
 
     The first window is small in updates; the others follow the speed that was measured.
     """
+    least = engine.least_window
     begin, size = 0, max(least, min(SEGMENT, FIRST_UPDATES // lanes))
     while begin < schedule.steps:
         stop = begin + size
@@ -99,7 +86,7 @@ def march(machine: Any, schedule: Schedule, lanes: int, least: int) -> Iterator[
             stop -= phase_of(stop)
         stop = min(stop, schedule.steps)
         started = time.perf_counter()
-        machine.advance(schedule.window(begin, stop))
+        engine.advance(schedule.window(begin, stop))
         took = max(time.perf_counter() - started, 1e-9)
         size = max(least, min(2 * size, int((stop - begin) * SECONDS / took)))
         begin = stop
