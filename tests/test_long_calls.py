@@ -15,8 +15,10 @@ import aimctheory
 from aimctheory.algorithms.residual_learning import residual_learning
 from aimctheory.laws import gaussian
 from aimctheory.objectives.softmax import softmax
+from aimctheory.simulator.kernel_engine import Kernel, least_window
+from aimctheory.simulator.reference_engine import Reference
 from aimctheory.simulator.run import Interrupted
-from aimctheory.simulator.windows import Schedule, least_window, march
+from aimctheory.simulator.windows import Schedule, march
 from tests.comparison import AVERAGES, ENGINES, numbers_of, run, same_bits
 
 MARCH = sys.modules["aimctheory.simulator.windows"]
@@ -28,7 +30,8 @@ def small_windows(monkeypatch):
     """Windows of eleven steps at most, so that a short run has many."""
     monkeypatch.setattr(MARCH, "SEGMENT", 11)
     monkeypatch.setattr(MARCH, "SECONDS", 1e-9)
-    monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "least_window", lambda *_: 11)
+    for engine in (Kernel, Reference):
+        monkeypatch.setattr(engine, "least_window", 11)
 
 
 def press_ctrl_c():
@@ -257,19 +260,21 @@ def schedule(steps, every=10**9, batches=0):
 class Machine:
     """An engine that only says what it was asked for, at a known speed."""
 
-    def __init__(self, clock=None, seconds=0.0):
-        self.asked, self.clock, self.seconds = [], clock or [0.0], seconds
+    def __init__(self, seconds, least_window):
+        self.asked, self.clock, self.seconds = [], [0.0], seconds
+        self.least_window = least_window
 
-    def advance(self, begin, ends, slots, closes):
-        self.asked.append((begin, int(ends[-1])))
-        self.clock[0] += self.seconds * (ends[-1] - begin)
+    def advance(self, window):
+        begin, end = window.begin, int(window.ends[-1])
+        self.asked.append((begin, end))
+        self.clock[0] += self.seconds * (end - begin)
 
 
 def windows(steps, lanes, least, seconds, monkeypatch):
     """The sizes of the windows of a run whose steps take so long."""
-    machine = Machine(seconds=seconds)
+    machine = Machine(seconds, least)
     monkeypatch.setattr(MARCH.time, "perf_counter", lambda: machine.clock[0])
-    reached = [*march(machine, schedule(steps), lanes, least)]
+    reached = [*march(machine, schedule(steps), lanes)]
     assert machine.asked == list(zip([0, *reached], reached, strict=False))
     assert reached[-1] == steps
     return np.diff([0, *reached])
@@ -290,8 +295,7 @@ def test_a_window_is_at_most_twice_the_one_before(monkeypatch):
 
 @pytest.mark.parametrize("lanes", [10**5, 10**6, 10**7, 10**8])
 def test_windows_of_many_lanes_are_few_updates(monkeypatch, lanes):
-    for engine, elementwise in (("kernel", True), ("kernel", False), ("reference", True)):
-        least = least_window(engine, elementwise, lanes)
+    for least in (least_window(True, lanes), least_window(False, lanes), Reference.least_window):
         sizes = windows(200, lanes, least, 10.0, monkeypatch)  # far too slow
         assert sizes[0] * lanes <= max(2**27, 4 * lanes)
         assert (sizes[1:] <= least).all()
@@ -299,7 +303,8 @@ def test_windows_of_many_lanes_are_few_updates(monkeypatch, lanes):
 
 
 def test_a_window_knows_its_records_and_batches():
-    ends, slots, closes = schedule(1000, every=100, batches=4).window(200, 700)
+    begin, ends, slots, closes = schedule(1000, every=100, batches=4).window(200, 700)
+    assert begin == 200
     assert ends.tolist() == [250, 256, 300, 400, 500, 512, 600, 700]
     assert slots.tolist() == [-1, -1, 3, 4, 5, -1, 6, 7]
     assert closes.tolist() == [0, -1, -1, -1, 1, -1, -1, -1]
@@ -309,7 +314,10 @@ def test_windows_of_any_size_pause_once_at_every_record_and_batch():
     given = schedule(997, every=13, batches=64)
     for size in (1, 5, 100, 997):
         parts = [given.window(b, min(b + size, 997)) for b in range(0, 997, size)]
-        ends, slots, closes = (np.concatenate(column) for column in zip(*parts, strict=True))
+        ends, slots, closes = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("ends", "slots", "closes")
+        )
         assert (np.diff(ends) > 0).all()
         assert (ends[slots >= 0] == given.marks[1:]).all()
         assert (slots[slots >= 0] == np.arange(1, given.marks.size)).all()
@@ -320,7 +328,7 @@ def test_windows_of_any_size_pause_once_at_every_record_and_batch():
 def test_a_schedule_of_many_steps_stays_small():
     given = schedule(2**34 - 1, every=2**28, batches=64)
     for begin in (0, 10**9, 2**34 - 5000):
-        assert given.window(begin, begin + 4096)[0].size < 20
+        assert given.window(begin, begin + 4096).ends.size < 20
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -334,10 +342,10 @@ def test_windows_of_coupled_objectives_and_two_arrays_change_no_bit(monkeypatch,
     }  # fmt: skip
     first = run(**given)
 
-    def fixed(machine, schedule, lanes, least):
+    def fixed(machine, schedule, lanes):
         for begin in range(0, schedule.steps, window):
             stop = min(begin + window, schedule.steps)
-            machine.advance(begin, *schedule.window(begin, stop))
+            machine.advance(schedule.window(begin, stop))
             yield stop
 
     monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "march", fixed)

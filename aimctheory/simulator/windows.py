@@ -15,22 +15,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aimctheory.simulator.lane_loops import SEGMENT
+from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
+from aimctheory.simulator.engine import Engine, Steps, Window
 
-Steps = NDArray[np.int64]
 Watch = Callable[[int, int], object]
+
+SEGMENT = 256
+"""Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
 
 SECONDS = 0.25
 """What a window should take, so that Ctrl-C is heard soon and little work is lost."""
 FIRST_UPDATES = 2**22
 """Weights times steps in the first window, before the speed is known."""
-MOST_UPDATES = 2**27
-"""Weights times steps that any processor does in less than a second."""
 PATIENCE = 2.0
 """Seconds that a call lasts before its progress is shown."""
 REFRESH = 0.5
@@ -45,11 +44,10 @@ class Schedule:
     marks: Steps
     edges: Steps
 
-    def window(self, begin: int, stop: int) -> tuple[Steps, Steps, Steps]:
-        """Where the steps from `begin` to `stop` pause.
+    def window(self, begin: int, stop: int) -> Window:
+        """The steps from `begin` to `stop`, with a pause at every record, batch and look.
 
-        Returns the pauses in order, and for each the record and the batch that end there (−1:
-        none).  Nothing is as long as the run.
+        The arrays are as long as there are pauses, not as there are steps.
         """
         marks, slots = _within(self.marks, begin, stop)
         edges, batches = _within(self.edges, begin, stop)
@@ -58,7 +56,7 @@ class Schedule:
         found = np.full((2, ends.size), -1, dtype=np.int64)
         found[0, np.searchsorted(ends, marks)] = slots
         found[1, np.searchsorted(ends, edges)] = batches - 1
-        return ends, found[0], found[1]
+        return Window(begin, ends, found[0], found[1])
 
     def recorded(self, reached: int) -> int:
         """How many records lie at or before a step."""
@@ -75,30 +73,20 @@ def _within(steps: Steps, begin: int, stop: int) -> tuple[Steps, Steps]:
     return steps[first:last], np.arange(first, last)
 
 
-def least_window(engine: str, elementwise: bool, lanes: int) -> int:
-    """Steps that no window goes below.
-
-    A compiled loop looks at its lanes once a window, and in windows of a few steps does little
-    else; any other engine takes one step at a time anyway.
-    """
-    if engine == "kernel" and elementwise:
-        return max(4, min(16, MOST_UPDATES // lanes))
-    return 1
-
-
-def march(machine: Any, schedule: Schedule, lanes: int, least: int) -> Iterator[int]:
+def march(engine: Engine, schedule: Schedule, lanes: int) -> Iterator[int]:
     """Advance to the end; yields the step reached after each window.
 
     The first window is small in updates; the others follow the speed that was measured.
     """
+    least = engine.least_window
     begin, size = 0, max(least, min(SEGMENT, FIRST_UPDATES // lanes))
     while begin < schedule.steps:
         stop = begin + size
-        if size >= 4:  # kernels take four steps at once where they can
-            stop -= stop % 4
+        if size >= STEPS_PER_CALL:  # a kernel takes the steps of one group of draws in one call
+            stop -= phase_of(stop)
         stop = min(stop, schedule.steps)
         started = time.perf_counter()
-        machine.advance(begin, *schedule.window(begin, stop))
+        engine.advance(schedule.window(begin, stop))
         took = max(time.perf_counter() - started, 1e-9)
         size = max(least, min(2 * size, int((stop - begin) * SECONDS / took)))
         begin = stop
