@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 import signal
 import sys
 import threading
 
 import numpy as np
 import pytest
+import rich.progress
 
 import aimctheory
 from aimctheory.algorithms.residual_learning import residual_learning
@@ -22,6 +24,7 @@ from aimctheory.simulator.windows import Schedule, march
 from tests.comparison import AVERAGES, ENGINES, numbers_of, run, same_bits
 
 MARCH = sys.modules["aimctheory.simulator.windows"]
+PROGRESS = sys.modules["aimctheory.simulator.progress"]
 TALL = {"steps": 300, "record_every": 7, "averages": AVERAGES}
 
 
@@ -197,8 +200,8 @@ def test_another_progress_is_refused():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(MARCH, "PATIENCE", 0.0)
-    monkeypatch.setattr(MARCH, "REFRESH", 0.0)
+    monkeypatch.setattr(PROGRESS, "PATIENCE", 0.0)
+    monkeypatch.setattr(PROGRESS, "REFRESH", 0.0)
     monkeypatch.setenv("COLUMNS", "200")
 
 
@@ -208,30 +211,95 @@ def test_nothing_is_shown_where_stderr_is_no_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def left_on(screen):
+    """What a terminal shows after all that was written to it, and whether with its cursor."""
+    lines, at, cursor = [""], 0, "shown"
+    for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", screen.getvalue()):
+        if part == "\n":
+            at += 1
+            lines += [""] * (at == len(lines))
+        elif part == "\x1b[1A":
+            at -= 1
+        elif part == "\x1b[2K":
+            lines[at] = ""
+        elif part in ("\x1b[?25l", "\x1b[?25h"):
+            cursor = "shown" if part[-1] == "h" else "hidden"
+        elif part != "\r" and not part.startswith("\x1b"):
+            lines[at] += part
+    return "".join(lines), cursor
+
+
+def frames(screen):
+    """The lines that were drawn over each other, without their colours."""
+    return re.sub(r"\x1b\[[\d;]*m|\x1b\[\?25l", "", screen.getvalue()).split("\r\x1b[2K")
+
+
 @pytest.mark.usefixtures("small_windows", "impatient")
 @pytest.mark.parametrize("stop", [False, True])
 def test_a_terminal_shows_a_line_and_has_it_erased(monkeypatch, stop):
     monkeypatch.setattr(sys, "stderr", screen := Terminal())
     times = iter(np.arange(1000.0))
     monkeypatch.setattr(MARCH.time, "perf_counter", lambda: next(times))
-    if stop:  # whatever ends the call
-        monkeypatch.setattr(MARCH, "_duration", lambda seconds: press_ctrl_c())
+    column, seen = rich.progress.TimeRemainingColumn, []
+
+    def render(self, task, plain=column.render):
+        seen.append(left_on(screen))
+        if stop and len(seen) == 2:  # whatever ends the call
+            press_ctrl_c()
+        return plain(self, task)
+
+    monkeypatch.setattr(column, "render", render)
+    if stop:
         with pytest.raises(Interrupted):
             run(steps=100, replicates=10)
     else:
         run(steps=100, replicates=10)
-    lines = screen.getvalue().split("\r")
-    assert lines[1].startswith("aimctheory: 8 of 100 steps (8%)")
+    lines = frames(screen)
+    assert lines[0] == "aimctheory: 8 of 100 steps (8%), -:--:-- left"
     assert max(map(len, lines)) < 200
-    assert lines[-1] == ""
-    assert set(lines[-2]) == {" "}
+    assert seen[1] == (lines[0], "hidden")
+    assert left_on(screen) == ("", "shown")
     if not stop:
-        assert lines[2].startswith("aimctheory: 16 of 100 steps (16%), 32 s left, 80 updates/s")
+        assert len(lines) > 9
+        assert lines[1] == "aimctheory: 16 of 100 steps (16%), 0:00:32 left, 80 updates/s"
 
 
 @pytest.mark.usefixtures("small_windows")
-def test_a_short_call_shows_nothing(monkeypatch):
+def test_progress_that_is_asked_for_is_shown_at_once_and_anywhere(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen := io.StringIO())
+    run(steps=100, progress=True)
+    assert frames(screen)[0].startswith("aimctheory: 8 of 100 steps (8%)")
+    assert left_on(screen) == ("", "shown")
+
+
+@pytest.mark.usefixtures("small_windows", "impatient")
+@pytest.mark.parametrize("error", [OSError, BrokenPipeError])
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_run_goes_on_when_its_terminal_is_gone(monkeypatch, error, after):
+    whole = run(steps=100)
+
+    class Lost(Terminal):
+        written = 0
+
+        def write(self, text):
+            self.written += 1
+            self.flush()
+
+        def flush(self):
+            if self.written > after:
+                raise error("no terminal")
+
+    monkeypatch.setattr(sys, "stderr", screen := Lost())
+    again = run(steps=100)
+    assert same_bits(again.readout, whole.readout)
+    assert screen.written > after + 2
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_short_call_shows_nothing_and_does_not_import_rich(monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
+        monkeypatch.setitem(sys.modules, name, None)  # an import of it would fail
     run(steps=20)
     assert screen.getvalue() == ""
 

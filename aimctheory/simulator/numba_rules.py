@@ -7,9 +7,34 @@ Importing this imports Numba.  Generated modules and `lane_loops` are ordinary P
 
 from __future__ import annotations
 
+# ruff: noqa: E402  (another version of Numba may lack what is imported after the check)
+import re
 from inspect import isfunction
 from types import ModuleType
 from typing import Any
+
+import numba
+
+KNOWN = ("0.62", "0.69")
+"""The first version of Numba that is known to work and the first that is not, as pyproject.toml."""
+
+
+def require_known(version: str) -> None:
+    """Raises ValueError for a version of Numba outside `KNOWN`: its internals may be others."""
+
+    def number(text: str) -> list[int]:
+        return [int(part) for part in re.findall(r"\d+", text)[:2]]
+
+    first, beyond = KNOWN
+    if not number(first) <= number(version) < number(beyond):
+        raise ValueError(
+            f"Numba {version} is installed, and kernels are known to work with versions from "
+            f"{first} up to, not including, {beyond}: install one (pip install "
+            f"'numba>={first},<{beyond}'), or use engine='reference'"
+        )
+
+
+require_known(numba.__version__)
 
 from llvmlite import ir
 from numba import cfunc, njit, types

@@ -23,9 +23,10 @@ from aimctheory.simulator.draw_counter import key_from
 from aimctheory.simulator.engine import Engine
 from aimctheory.simulator.plan import Plan, plan
 from aimctheory.simulator.problem import Average, Problem, pose
+from aimctheory.simulator.progress import Watch, watching
 from aimctheory.simulator.reference_engine import Reference
 from aimctheory.simulator.run import BatchMeans, Interrupted, Outcomes, Run
-from aimctheory.simulator.windows import Schedule, Watch, march, watching
+from aimctheory.simulator.windows import Schedule, march
 from aimctheory.tree.recorder import Names, numpy_ops
 
 Array = NDArray[np.float64]

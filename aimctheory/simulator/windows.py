@@ -1,4 +1,4 @@
-"""How a call goes on: in windows short enough for Ctrl-C, with a line of progress on stderr.
+"""How a call goes on: in windows short enough for Ctrl-C.
 
 A window is one call of an engine: some steps, with a pause at every record, at every end of a batch
 and often enough to look who left the dynamic range.  Where windows end changes no bit of a result.
@@ -8,20 +8,14 @@ everything up to the last whole window as it was.
 
 from __future__ import annotations
 
-import shutil
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
 from aimctheory.simulator.engine import Engine, Steps, Window
-
-Watch = Callable[[int, int], object]
 
 SEGMENT = 256
 """Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
@@ -30,10 +24,6 @@ SECONDS = 0.25
 """What a window should take, so that Ctrl-C is heard soon and little work is lost."""
 FIRST_UPDATES = 2**22
 """Weights times steps in the first window, before the speed is known."""
-PATIENCE = 2.0
-"""Seconds that a call lasts before its progress is shown."""
-REFRESH = 0.5
-"""Seconds between two lines of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,81 +81,3 @@ def march(engine: Engine, schedule: Schedule, lanes: int) -> Iterator[int]:
         size = max(least, min(2 * size, int((stop - begin) * SECONDS / took)))
         begin = stop
         yield begin
-
-
-# ---- progress ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def watching(progress: bool | Watch | None, lanes: int) -> Iterator[Watch]:
-    """Yields what to call with (step, steps) after each window: `simulate` says what it does."""
-    if progress not in (None, True, False) and not callable(progress):
-        raise ValueError(
-            f"progress = {progress!r} is none of None, True, False and a function of (step, steps)"
-        )
-    if callable(progress):
-        yield progress
-    elif progress or (progress is None and _has_terminal_to_itself()):
-        line = _Line(lanes, patience=0.0 if progress else PATIENCE)
-        try:
-            yield line.show
-        finally:
-            line.erase()
-    else:
-        yield lambda step, steps: None
-
-
-def _has_terminal_to_itself() -> bool:
-    """Whether stderr is a terminal on which nobody else is likely to show progress.
-
-    Threads and worker processes share theirs with the one that started them, and stay silent.
-    """
-    if sys.stderr is None or not sys.stderr.isatty():
-        return False
-    from multiprocessing import current_process
-
-    here = threading.current_thread() is threading.main_thread()
-    return here and current_process().name == "MainProcess"
-
-
-class _Line:
-    """One line on stderr, written over itself."""
-
-    def __init__(self, lanes: int, patience: float) -> None:
-        self.lanes = lanes
-        self.next = time.perf_counter() + patience
-        self.origin: tuple[int, float] | None = None
-        self.width = 0
-
-    def show(self, step: int, steps: int) -> None:
-        now = time.perf_counter()
-        # The first window may have compiled its kernel: it tells nothing about the speed.
-        first, since = self.origin = self.origin or (step, now)
-        if now < self.next:
-            return
-        self.next = now + REFRESH
-        text = f"aimctheory: {step:,} of {steps:,} steps ({step / steps:.0%})"
-        if step > first:
-            speed = (step - first) / (now - since)
-            text += f", {_duration((steps - step) / speed)} left"
-            text += f", {speed * self.lanes:.2g} updates/s"
-        self._write(text)
-
-    def erase(self) -> None:
-        if self.width:
-            self._write("")
-
-    def _write(self, text: str) -> None:
-        text = text[: shutil.get_terminal_size().columns - 1]
-        blank = " " * (self.width - len(text))
-        self.width = len(text)
-        with suppress(OSError):  # the terminal is gone; the run goes on
-            sys.stderr.write(f"\r{text}{blank}" + ("" if text else "\r"))
-            sys.stderr.flush()
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("s", 1.0), ("min", 60.0), ("h", 3600.0)):
-        if seconds < 100 * length or unit == "h":
-            break
-    return f"{seconds / length:.0f} {unit}"
