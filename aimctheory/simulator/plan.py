@@ -14,8 +14,8 @@ import numpy as np
 from aimctheory.simulator.block_layout import BlockLayout
 from aimctheory.simulator.lane_cell import LaneCell, inputs, lane_cell
 from aimctheory.simulator.problem import Problem, update
+from aimctheory.tree.recorded_step import StepInputs, check_states, step_inputs
 from aimctheory.tree.recorder import Names, Node, Ops, Trace, as_node, record
-from aimctheory.tree.steps import StepInputs, check_states, step_inputs
 
 SLOPE = "objective_slope"
 """The lane number that carries the gradient of an objective whose coordinates are coupled."""
