@@ -16,7 +16,7 @@ from aimctheory.simulator.lane_cell import LaneCell, inputs, lane_cell
 from aimctheory.simulator.problem import Problem, update
 from aimctheory.tree.recorder import Names, Node, Trace, as_node, record, recording_ops
 
-SLOPE = "objective_slope"
+GRADIENT = "objective_gradient"
 """The lane number that carries the gradient of an objective whose coordinates are coupled."""
 
 
@@ -92,7 +92,7 @@ def plan(problem: Problem) -> Plan:
         cells=cells,
         numbers=numbers,
         scalars=tuple(name for name in numbers if name not in of_lanes),
-        lane_numbers=of_lanes if problem.objective.elementwise else (*of_lanes, SLOPE),
+        lane_numbers=of_lanes if problem.objective.elementwise else (*of_lanes, GRADIENT),
     )
 
 
@@ -143,7 +143,7 @@ def _recorded(problem: Problem, streams: _Streams) -> tuple[Trace, Trace]:
     def slope(point: Node) -> Any:
         if problem.objective.elementwise:
             return problem.objective.gradient(point, parameters, streams.ops)
-        return Node("input", (), SLOPE)
+        return Node("input", (), GRADIENT)
 
     def iterate() -> dict[str, Any]:
         new, averaged = update(
