@@ -30,7 +30,7 @@ from aimctheory.simulator.kernel_text import module_text
 from aimctheory.simulator.lane_draws import Draws
 from aimctheory.simulator.lane_loops import Kept
 from aimctheory.simulator.noise import lane_words
-from aimctheory.simulator.plan import SLOPE, Plan
+from aimctheory.simulator.plan import GRADIENT, Plan
 from aimctheory.simulator.problem import array_slope
 
 Array = NDArray[np.float64]
@@ -119,13 +119,13 @@ class Kernel:
         rows = self._block(laid)
         ranges = [[self._row(end) for end in problem.bounds(array)] for array in plan.arrays]
         bounds = self._block(ends([low for low, _ in ranges], [high for _, high in ranges]))
-        given = [numbers[n] if n != SLOPE else 0.0 for n in plan.lane_numbers]
+        given = [numbers[n] if n != GRADIENT else 0.0 for n in plan.lane_numbers]
         coupled = not problem.objective.elementwise
         points = rows if plan.points_are_states else np.empty((self.count * coupled, 1, LANES))
         return Blocks(
             rows=rows,
             start=rows.copy(),
-            gradient=plan.lane_numbers.index(SLOPE) if coupled else -1,
+            gradient=plan.lane_numbers.index(GRADIENT) if coupled else -1,
             points=points,
             number=self._block([self._row(value) for value in given]),
             scalar=np.array([float(numbers[n]) for n in plan.scalars]),

@@ -97,7 +97,7 @@ def {kind}_{array}(w, d{numbers}):
 """
 
 _STEPS = '''
-def steps(cells, number, raw, scalar, n, k, first, last):
+def steps(block, number, raw, scalar, n, k, first, last):
     """Steps k + first … k + last − 1 of each lane, their draws lying in `raw`."""
     wide_vectors()
 {scalars}
@@ -109,7 +109,7 @@ def steps(cells, number, raw, scalar, n, k, first, last):
 '''
 
 _QUERY = '''
-def query_points(cells, number, points, scalar, n, k, first, last):
+def query_points(block, number, points, scalar, n, k, first, last):
     """Where the gradient of every lane is taken."""
     wide_vectors()
 {scalars}
@@ -287,7 +287,7 @@ def _row(buffer: str, row: int) -> str:
 
 def _load(made: Plan, used: list[str]) -> str:
     rows = [
-        (f"state_{s}", _row("cells", i)) for i, s in enumerate(made.states) if f"state_{s}" in used
+        (f"state_{s}", _row("block", i)) for i, s in enumerate(made.states) if f"state_{s}" in used
     ]
     rows += [(n, _row("number", i)) for i, n in enumerate(made.lane_numbers) if n in used]
     return _assigned(rows, 8)
@@ -315,9 +315,9 @@ def _steps(made: Plan, arguments: list[str]) -> str:
         )
         body += [f"low_{a} = {low}", f"high_{a} = {high}"]
     body += [f"{SOUND} += state_{s} - state_{s}" for s in unsafe]
-    load = [(name, _row("cells", row)) for name, row in rows]
+    load = [(name, _row("block", row)) for name, row in rows]
     load += [(n, _row("number", i)) for i, n in enumerate(made.lane_numbers) if n in arguments]
-    store = [(_row("cells", row), name) for name, row in rows]
+    store = [(_row("block", row), name) for name, row in rows]
     printed = _STEPS.format(
         scalars=_scalars(made, arguments),
         load=_assigned(load, 12),

@@ -17,7 +17,7 @@ from aimctheory.simulator.problem import Problem, update
 from aimctheory.tree.recorded_step import StepInputs, check_states, step_inputs
 from aimctheory.tree.recorder import Names, Node, Ops, Trace, as_node, record
 
-SLOPE = "objective_slope"
+GRADIENT = "objective_gradient"
 """The lane number that carries the gradient of an objective whose coordinates are coupled."""
 
 
@@ -94,7 +94,7 @@ def plan(problem: Problem) -> Plan:
         cells=cells,
         numbers=numbers,
         scalars=tuple(name for name in numbers if name not in of_lanes),
-        lane_numbers=of_lanes if problem.objective.elementwise else (*of_lanes, SLOPE),
+        lane_numbers=of_lanes if problem.objective.elementwise else (*of_lanes, GRADIENT),
     )
 
 
@@ -145,7 +145,7 @@ def _recorded(
     def slope(point: Node) -> Any:
         if problem.objective.elementwise:
             return problem.objective.gradient(point, parameters, streams.ops)
-        return Node("input", (), SLOPE)
+        return Node("input", (), GRADIENT)
 
     def iterate() -> dict[str, Any]:
         new, averaged = update(
