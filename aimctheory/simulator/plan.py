@@ -1,6 +1,6 @@
-"""What a run computes for one element in one step: recorded once, before any engine starts.
+"""The plan of a run: the iteration of one element, recorded once before any engine starts.
 
-A step that branches, or forgets a state, fails here, alike for every engine.
+A step that branches or forgets a state fails here, and so fails alike in every engine.
 """
 
 from __future__ import annotations
@@ -17,12 +17,17 @@ from aimctheory.simulator.problem import Problem, update
 from aimctheory.tree.recorder import Names, Node, Trace, as_node, record, recording_ops
 
 GRADIENT = "objective_gradient"
-"""The lane number that carries the gradient of an objective whose coordinates are coupled."""
+"""The number of a lane that holds the gradient, if the objective's coordinates are coupled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a kernel is made of: the recorded update and where each of its inputs comes from."""
+    """What a kernel is made of: the recorded update, and where each of its inputs comes from.
+
+    `streams` are the noise streams that the step draws from, each with "element", "row" or
+    "column".  `numbers` are all numbers by name: the `scalars` are the same for all lanes,
+    `lane_numbers` differ between them.
+    """
 
     problem: Problem
     update: Trace
@@ -44,17 +49,17 @@ class Plan:
     def layout(self) -> BlockLayout:
         """The rows of a block.
 
-        The step itself keeps the extremes of elementwise objectives only: where coordinates are
-        coupled, the dynamic range is looked at after every step.
+        A block of coupled coordinates needs no extremes: it is looked at after every step.
         """
         watched = self.problem.objective.elementwise
         return BlockLayout(self.states, self.arrays, tuple(self.problem.moments), watched)
 
     @property
     def unsafe(self) -> tuple[str, ...]:
-        """The states that may be finite again after they were not, between two looks.
+        """The states that may be infinite or NaN and then finite again between two looks.
 
-        Of a pulse on its own weight, as nearly all arrays are, nothing finite comes back.
+        A block needs a flag for these (the row `SOUND`).  A pulse on its own weight stays NaN or
+        infinite once it is, so such a state needs no flag; nearly all arrays are of this kind.
         """
 
         def kept(state: str) -> bool:
@@ -65,7 +70,7 @@ class Plan:
 
     @property
     def points_are_states(self) -> bool:
-        """Whether the rows of a block are the points where gradients are taken, as they stand."""
+        """Whether the rows of a block (one state, no moments) are the points of the gradients."""
         if len(self.layout.names) > 1:
             return False
         point = self.query.result["value"]
@@ -75,7 +80,8 @@ class Plan:
 def plan(problem: Problem) -> Plan:
     """Record one iteration of `problem`.
 
-    Raises ValueError where the step does what a step cannot (branch, return a state twice or not).
+    Raises ValueError if the step branches, does not return every state once, or does anything else
+    that `tree.recorder` refuses.
     """
     streams = _Streams(problem)
     trace, query = _recorded(problem, streams)
@@ -97,7 +103,7 @@ def plan(problem: Problem) -> Plan:
 
 
 class _Streams:
-    """The noise streams of a problem while its step is recorded, and what the step drew of them."""
+    """The noise streams of a problem, and the draws that its step asks for while it is recorded."""
 
     def __init__(self, problem: Problem) -> None:
         algorithm = problem.algorithm
@@ -129,25 +135,25 @@ class _Streams:
 
     @property
     def drawn(self) -> tuple[tuple[str, str], ...]:
-        """The streams that were drawn from, and per what, in the order of the algorithm."""
+        """The streams that the step drew from, each with "element", "row" or "column"."""
         return tuple((s, self._per[s]) for s in self._names if s in self._per)
 
 
 def _recorded(problem: Problem, streams: _Streams) -> tuple[Trace, Trace]:
-    """The update of one element, with draws as lines of their own, and the query."""
+    """The recorded update of one element, in which draws are lines of their own, and the query."""
     states = tuple(problem.algorithm.states)
     state = Names("state", {name: Node("state", (), name) for name in states})
     hyper = Names("hyper-parameter", _leaves("hyper", problem.hyper))
     parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
 
-    def slope(point: Node) -> Any:
+    def gradient(point: Node) -> Any:
         if problem.objective.elementwise:
             return problem.objective.gradient(point, parameters, streams.ops)
         return Node("input", (), GRADIENT)
 
     def iterate() -> dict[str, Any]:
         new, averaged = update(
-            problem, state, slope, streams.raw, hyper, streams.numbers, streams.ops
+            problem, state, gradient, streams.raw, hyper, streams.numbers, streams.ops
         )
         if not isinstance(new, dict) or set(new) != set(states):
             found = ", ".join(new) if isinstance(new, dict) else repr(new)
@@ -163,7 +169,8 @@ def _recorded(problem: Problem, streams: _Streams) -> tuple[Trace, Trace]:
     watched = (update, problem.algorithm.step, problem.objective.gradient)
     trace = record(iterate, watched=watched)
     drawn = tuple((f"noise_{name}", node) for name, node in streams.draws.items() if node.args)
-    lines = sorted(trace.lines + drawn, key=lambda line: line[1].serial)  # as they were computed
+    # In the order of computation: a line must stand below the draws that it uses.
+    lines = sorted(trace.lines + drawn, key=lambda line: line[1].serial)
     query = record(problem.algorithm.query, state, hyper, streams.ops)
     if not problem.objective.elementwise:
         _check_query(problem, query)
@@ -180,7 +187,10 @@ def _numbers(
 
 
 def _check_query(problem: Problem, query: Trace) -> None:
-    """Gradients of coupled coordinates are taken before the step's draws are made."""
+    """Raises ValueError if the query of coupled coordinates needs draws or the step index.
+
+    Their gradients are taken before the step: nothing of the step is known to the query.
+    """
     late = [x for x in sorted(inputs(query.result.values())) if x == "k" or x.startswith("raw_")]
     if late:
         raise ValueError(
@@ -190,4 +200,5 @@ def _check_query(problem: Problem, query: Trace) -> None:
 
 
 def _leaves(role: str, names: Iterable[str]) -> dict[str, Node]:
+    """An input node for each name."""
     return {name: Node(role, (), name) for name in names}
