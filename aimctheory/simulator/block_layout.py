@@ -149,4 +149,4 @@ def ends(lows: Sequence[T], highs: Sequence[T]) -> list[T]:
 
 
 KERNEL_FUNCTIONS = (low_of, high_of)
-"""What Numba has to know."""
+"""The functions that compiled code calls."""
