@@ -129,9 +129,13 @@ ENGINES = ["reference", "printed"]
 
 
 def run(
-    algorithm: Algorithm = analog_sgd, device: Any = None, objective: Any = BOWL, *,
-    engine: str = "reference", **changes: Any,
-) -> Run:  # fmt: skip
+    algorithm: Algorithm = analog_sgd,
+    device: Any = None,
+    objective: Any = BOWL,
+    *,
+    engine: str = "reference",
+    **changes: Any,
+) -> Run:
     """A short run; engine "printed" reads the kernel's text as Python, without compiling it."""
     given = {"hyper": RATE, "noise": gaussian(0.5), "steps": 30, "replicates": 4, "rng": 1}
     device = device or catalogue.linear(tau=1, c=0.2)

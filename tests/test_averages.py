@@ -117,9 +117,16 @@ def test_a_control_in_other_units_gives_the_same_mean():
 
 def test_a_wrong_expectation_of_a_control_shifts_the_mean():
     shifted = simulate(
-        analog_sgd, linear(tau=1), quadratic(minimiser=0.5), hyper={"learning_rate": 0.05},
-        noise=gaussian(0.5), steps=4000, replicates=200, rng=1, averages=SEEN,
-    )  # fmt: skip
+        analog_sgd,
+        linear(tau=1),
+        quadratic(minimiser=0.5),
+        hyper={"learning_rate": 0.05},
+        noise=gaussian(0.5),
+        steps=4000,
+        replicates=200,
+        rng=1,
+        averages=SEEN,
+    )
     right, wrong = (shifted.mean("W", 400, control={"noise": m}) for m in (0.0, 0.01))
     assert abs(right.value - wrong.value) > right.half_width
 
@@ -191,9 +198,18 @@ def stationary(cell, law, rate, steps, replicates):
     bowl = quadratic(minimiser=0.5)
     expected = exact.stationary_law(cell, bowl, law, rate)
     found = simulate(
-        analog_sgd, cell, bowl, hyper={"learning_rate": rate}, noise=law, steps=steps, rng=5,
-        replicates=replicates, record_every=steps, averages=SEEN, start={"W": expected.mean},
-    )  # fmt: skip
+        analog_sgd,
+        cell,
+        bowl,
+        hyper={"learning_rate": rate},
+        noise=law,
+        steps=steps,
+        rng=5,
+        replicates=replicates,
+        record_every=steps,
+        averages=SEEN,
+        start={"W": expected.mean},
+    )
     return expected, found
 
 

@@ -48,9 +48,15 @@ def text_of(algorithm, device, objective=BOWL, law=LAWS["gaussian"], averages=No
     """The module of a problem with typical numbers."""
     noise = {"gradient": law} | dict.fromkeys(algorithm.noises, uniform(0.05))
     problem = pose(
-        algorithm, device, objective, hyper=hyper_of(algorithm), noise=noise, start=None,
-        replicates=3, averages=averages,
-    )  # fmt: skip
+        algorithm,
+        device,
+        objective,
+        hyper=hyper_of(algorithm),
+        noise=noise,
+        start=None,
+        replicates=3,
+        averages=averages,
+    )
     return kernel_text.module_text(plan(problem))
 
 
@@ -227,11 +233,17 @@ def everything(state, hyper, gradient, ops):
 
 
 all_ops = Algorithm(
-    id="all-ops", title="All operations", source=Source("RF25", "none"), arrays={"W": 0.0},
-    buffers={"H": 0.0, "N": 0.0, "M": 0.0}, noises=("drift", "lines", "unused"),
+    id="all-ops",
+    title="All operations",
+    source=Source("RF25", "none"),
+    arrays={"W": 0.0},
+    buffers={"H": 0.0, "N": 0.0, "M": 0.0},
+    noises=("drift", "lines", "unused"),
     hyper=(Parameter("period", sympy.Symbol("T"), REALS, (2, 5), "steps between transfers"),),
-    query=weight, step=everything, readout=weight,
-)  # fmt: skip
+    query=weight,
+    step=everything,
+    readout=weight,
+)
 LAYER = replace(quadratic(np.linspace(0.5, 2, 6), 0.3), shape=(2, 3))
 
 

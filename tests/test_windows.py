@@ -104,9 +104,14 @@ def test_windows_of_coupled_objectives_and_two_arrays_change_no_bit(monkeypatch,
     objective = softmax([[-1.0, 1.0], [1.0, 1.0], [0.5, 1.0]], [0, 1, 1], batch=2)
     rates = {"learning_rate": 0.1, "transfer_rate": 0.05, "mixing": 0.3}
     given = {
-        "algorithm": residual_learning, "objective": objective, "hyper": rates, "engine": engine,
-        "steps": 40, "averages": AVERAGES, "noise": gaussian(3.0),
-    }  # fmt: skip
+        "algorithm": residual_learning,
+        "objective": objective,
+        "hyper": rates,
+        "engine": engine,
+        "steps": 40,
+        "averages": AVERAGES,
+        "noise": gaussian(3.0),
+    }
     first = run(**given)
 
     def fixed(machine, schedule, lanes):

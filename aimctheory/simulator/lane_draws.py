@@ -1,7 +1,8 @@
-"""The raw draws of blocks of lanes, made by group of steps and kept until the next group is needed.
+"""The raw draws of blocks of lanes, in compiled loops.
 
-The compiled reading of what `noise.raw_draws` and `noise.sample_indices` do with NumPy, with the
-same bits; `draw_counter` says which counter a draw has.
+A block keeps the raw draws of one group of steps until a step of another group needs its own.
+`noise.raw_draws` and `noise.sample_indices` make the same draws with NumPy, with the same bits;
+`draw_counter` says which counter a draw has.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_la
 
 
 class Draws(NamedTuple):
-    """The raw draws of one group of steps of every block, and what they are made of."""
+    """The raw draws of one group of steps in every block, and the counters and key behind them."""
 
     raw: Rows  # (blocks, streams, STEPS_PER_CALL, LANES): bits of a normal, or word of a uniform
-    group: Rows  # (blocks,): whose draws lie in `raw`
+    group: Rows  # (blocks,): the group of steps whose draws `raw` holds, −1 for none
     normal: Rows  # (streams,): whether a stream draws normals
     streams: Rows  # (streams,): their hashes
     lane: Rows  # (blocks, streams, 3, LANES): `noise.lane_words` of coordinate and replicate
@@ -36,9 +37,14 @@ def fill(draws: Draws, words: Rows, group: int, b: int, n: int) -> None:
     for s in range(draws.streams.size):
         for j in range(n):
             words[0, j], words[1, j], words[2, j], words[3, j] = philox_of_lane(
-                np.uint32(group), draws.streams[s], lane[b, s, 0, j], lane[b, s, 1, j],
-                lane[b, s, 2, j], key[0], key[1],
-            )  # fmt: skip
+                np.uint32(group),
+                draws.streams[s],
+                lane[b, s, 0, j],
+                lane[b, s, 1, j],
+                lane[b, s, 2, j],
+                key[0],
+                key[1],
+            )
         if draws.normal[s]:
             for phase in range(0, STEPS_PER_CALL, STEPS_PER_PAIR):
                 for j in range(n):
@@ -52,7 +58,7 @@ def fill(draws: Draws, words: Rows, group: int, b: int, n: int) -> None:
 
 
 def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
-    """Make the raw draws that step k of block b needs, unless they lie there already."""
+    """Make the raw draws that step k of block b needs, unless `raw` holds them already."""
     group = group_of(k)
     if group != draws.group[b]:
         draws.group[b] = group
@@ -71,4 +77,4 @@ def sample(indices: Rows, group: int, stream: int, key: Rows, samples: int) -> N
 
 
 KERNEL_FUNCTIONS = (fill, refill)
-"""What Numba has to know."""
+"""The functions that compiled code calls."""
