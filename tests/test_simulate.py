@@ -218,13 +218,15 @@ def test_a_buffer_that_is_not_finite_for_one_step_is_noticed_by_both_engines():
             [5, -1, -1],
             [7, 8, -1],
             "1 of 3 replicates finished inside the dynamic range; 1 left it "
-            "(first at step 5) and went on; 2 became non-finite (first at step 7) and stopped there",
+            "(first at step 5) and went on; 2 became non-finite (first at step 7) and stopped "
+            "there",
         ),
         (
             [5, -1, -1],
             [-1, 8, -1],
             "1 of 3 replicates finished inside the dynamic range; 1 left it "
-            "(first at step 5) and went on; 1 became non-finite (first at step 8) and stopped there",
+            "(first at step 5) and went on; 1 became non-finite (first at step 8) and stopped "
+            "there",
         ),
     ],
     ids=["one", "all", "left", "both", "either"],
