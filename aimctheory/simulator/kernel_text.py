@@ -167,11 +167,11 @@ def _wrapped(line: str) -> str:
 def _title(made: Plan) -> str:
     """What the module computes, and what its settled numbers stand for."""
     problem = made.problem
-    cells = (
+    devices = (
         ", ".join(f"{a} on {d.response.title}" for a, d in problem.devices.items()) or "no device"
     )
     drawn = ", ".join(f"{problem.laws[s].form.id} {s} noise" for s, _ in made.streams) or "no noise"
-    title = f"{problem.algorithm.title}: {cells}; {problem.objective.title}; {drawn}."
+    title = f"{problem.algorithm.title}: {devices}; {problem.objective.title}; {drawn}."
     fixed = [
         f"{array}_{name} = {text(_named(node, array))}, of each lane."
         for array, cell in made.cells.items()
@@ -309,14 +309,14 @@ def _function(name: str, arguments: list[str], trace: Trace, extra: Mapping[str,
 
 def _assigned(pairs: Iterable[tuple[str, str]], spaces: int) -> str:
     """Assignments target = value, several to a line as long as they fit."""
-    rows: list[list[tuple[str, str]]] = []
+    packed: list[list[tuple[str, str]]] = [[]]
     for pair in pairs:
-        width = spaces + sum(len(a) + len(b) + 4 for a, b in (*(rows[-1] if rows else ()), pair))
-        if not rows or width > 98:
-            rows.append([])
-        rows[-1].append(pair)
-    sides = ((", ".join(a for a, _ in row), ", ".join(b for _, b in row)) for row in rows)
-    return _indented((f"{targets} = {values}" for targets, values in sides), spaces)
+        width = spaces + sum(len(a) + len(b) + 4 for a, b in (*packed[-1], pair))
+        if packed[-1] and width > 98:
+            packed.append([])
+        packed[-1].append(pair)
+    sides = ((", ".join(a for a, _ in line), ", ".join(b for _, b in line)) for line in packed)
+    return _indented((f"{targets} = {values}" for targets, values in sides if targets), spaces)
 
 
 def _scalars(made: Plan, used: list[str]) -> str:
