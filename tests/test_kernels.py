@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import platform
 import re
 import subprocess
@@ -142,6 +143,30 @@ def test_an_edit_of_a_called_file_changes_the_text(monkeypatch, name):
     assert all(digest in before for before in texts.values())
     monkeypatch.setitem(kernel_text.DIGESTS, name, "edited")
     assert all(text() == before.replace(digest, "edited") for text, before in texts.items())
+
+
+def imported(source):
+    """The modules of the package that a text imports, below the package's name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("aimctheory."):
+            found.add(node.module.removeprefix("aimctheory."))
+    return found
+
+
+def test_the_text_of_a_kernel_imports_only_what_it_names_by_digest():
+    text = text_of(analog_sgd, linear(tau=1))
+    assert imported(text) | {kernel_text.RULES} == set(kernel_text.CALLED)
+
+
+def test_the_driver_names_every_file_that_its_functions_reach():
+    reached, found = set(), imported(kernel_text.driver_text()) - {kernel_text.RULES}
+    while found - reached:
+        name = (found - reached).pop()
+        reached.add(name)
+        found |= imported((ROOT / "aimctheory" / f"{name.replace('.', '/')}.py").read_text())
+    # Of the elementary functions there is only a name for annotations.
+    assert reached - {"tree.elementary"} | {kernel_text.RULES} == set(kernel_text.DRIVER_CALLED)
 
 
 @pytest.mark.parametrize("name", ["d", "lambda", "where", "t1", "up"])

@@ -97,19 +97,15 @@ def test_a_symmetric_problem_has_mirrored_trajectories():
 
 def test_an_asymmetric_cell_is_pulled_to_its_symmetric_point():
     # at the minimiser 0.5 the mean drift is -alpha Sigma G(0.5), 40 times its standard error
-    drift = (
-        run(
-            device=linear(tau=1),
-            objective=quadratic(1.0, 0.5),
-            start={"W": 0.5},
-            steps=1,
-            replicates=10_000,
-            hyper={"learning_rate": 0.01},
-        )
-        .readout[:, 1]
-        .mean()
-        - 0.5
+    one_step = run(
+        device=linear(tau=1),
+        objective=quadratic(1.0, 0.5),
+        start={"W": 0.5},
+        steps=1,
+        replicates=10_000,
+        hyper={"learning_rate": 0.01},
     )
+    drift = one_step.readout[:, 1].mean() - 0.5
     assert drift == pytest.approx(-0.01 * gaussian(0.5).mean_abs(0.0) * 0.5, abs=6 * 0.005 / 100)
 
 
@@ -217,16 +213,16 @@ def test_a_buffer_that_is_not_finite_for_one_step_is_noticed_by_both_engines():
         (
             [5, -1, -1],
             [7, 8, -1],
-            "1 of 3 replicates finished inside the dynamic range; 1 left it "
-            "(first at step 5) and went on; 2 became non-finite (first at step 7) and stopped "
-            "there",
+            "1 of 3 replicates finished inside the dynamic range; "
+            "1 left it (first at step 5) and went on; "
+            "2 became non-finite (first at step 7) and stopped there",
         ),
         (
             [5, -1, -1],
             [-1, 8, -1],
-            "1 of 3 replicates finished inside the dynamic range; 1 left it "
-            "(first at step 5) and went on; 1 became non-finite (first at step 8) and stopped "
-            "there",
+            "1 of 3 replicates finished inside the dynamic range; "
+            "1 left it (first at step 5) and went on; "
+            "1 became non-finite (first at step 8) and stopped there",
         ),
     ],
     ids=["one", "all", "left", "both", "either"],

@@ -1,4 +1,4 @@
-"""Windows: how long one call of an engine may be, and where it pauses."""
+"""Windows: how long one may be, where it pauses, and that its length changes no bit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from aimctheory.simulator.windows import Schedule, march
 from tests.comparison import AVERAGES, ENGINES, numbers_of, run, same_bits
 
 MARCH = sys.modules["aimctheory.simulator.windows"]
-TALL = {"steps": 300, "record_every": 7, "averages": AVERAGES}
 
 
 def schedule(steps, every=10**9, batches=0):

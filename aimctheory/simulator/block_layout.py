@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from numpy.typing import NDArray
 
 T = TypeVar("T")
-Rows = NDArray[Any]
+AnyArray = NDArray[Any]
 
 LANES = 512
 """Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
@@ -45,17 +45,20 @@ class RowNumbers(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """The lanes of a run, block by block; `size` counts them, the filled up last ones included."""
+    """The lanes of a run, block by block.
 
-    rows: Rows  # (blocks, rows of the layout, LANES)
-    start: Rows  # the same, as they were when the watch on the dynamic range began
-    number: Rows  # (blocks, numbers, LANES): those that differ between lanes
+    The lanes in use are filled up to a multiple of the vector width; `size` counts all of these.
+    """
+
+    rows: AnyArray  # (blocks, rows of the layout, LANES)
+    start: AnyArray  # the same, as they were when the watch on the dynamic range began
+    number: AnyArray  # (blocks, numbers, LANES): those that differ between lanes
     gradient: int  # of the numbers, the one that is the gradient of coupled coordinates; −1: none
-    points: Rows  # (blocks, 1, LANES): where that gradient is taken; no blocks: nowhere
-    scalar: Rows  # (numbers,): those that all lanes share
-    bounds: Rows  # (blocks, ends of each array, LANES), or (1, …) where all blocks have the same
-    left: Rows  # (blocks, LANES): the first step outside the dynamic range, −1 for never
-    broke: Rows  # (blocks, LANES): the first step that was not finite, −1 for never
+    points: AnyArray  # (blocks, 1, LANES): where that gradient is taken; no blocks: nowhere
+    scalar: AnyArray  # (numbers,): those that all lanes share
+    bounds: AnyArray  # (blocks, ends of each array, LANES); (1, …) if all blocks have the same
+    left: AnyArray  # (blocks, LANES): the first step outside the dynamic range, −1 for never
+    broke: AnyArray  # (blocks, LANES): the first step that was not finite, −1 for never
     size: int
     layout: RowNumbers
 

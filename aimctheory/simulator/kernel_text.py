@@ -278,14 +278,14 @@ def _function(name: str, arguments: list[str], trace: Trace, extra: Mapping[str,
 
 def _assigned(pairs: Iterable[tuple[str, str]], spaces: int) -> str:
     """Assignments target = value, several to a line as long as they fit."""
-    rows: list[list[tuple[str, str]]] = []
+    packed: list[list[tuple[str, str]]] = [[]]
     for pair in pairs:
-        width = spaces + sum(len(a) + len(b) + 4 for a, b in (*(rows[-1] if rows else ()), pair))
-        if not rows or width > 98:
-            rows.append([])
-        rows[-1].append(pair)
-    sides = ((", ".join(a for a, _ in row), ", ".join(b for _, b in row)) for row in rows)
-    return _indented((f"{targets} = {values}" for targets, values in sides), spaces)
+        width = spaces + sum(len(a) + len(b) + 4 for a, b in (*packed[-1], pair))
+        if packed[-1] and width > 98:
+            packed.append([])
+        packed[-1].append(pair)
+    sides = ((", ".join(a for a, _ in line), ", ".join(b for _, b in line)) for line in packed)
+    return _indented((f"{targets} = {values}" for targets, values in sides if targets), spaces)
 
 
 def _scalars(made: Plan, used: list[str]) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aimctheory.simulator.block_layout import Rows, wide_vectors
+from aimctheory.simulator.block_layout import AnyArray, wide_vectors
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, STEPS_PER_PAIR, group_of
 from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_lane
 
@@ -19,15 +19,15 @@ from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_la
 class Draws(NamedTuple):
     """The raw draws of one group of steps in every block, and the counters and key behind them."""
 
-    raw: Rows  # (blocks, streams, STEPS_PER_CALL, LANES): bits of a normal, or word of a uniform
-    group: Rows  # (blocks,): the group of steps whose draws `raw` holds, −1 for none
-    normal: Rows  # (streams,): whether a stream draws normals
-    streams: Rows  # (streams,): their hashes
-    lane: Rows  # (blocks, streams, 3, LANES): `noise.lane_words` of coordinate and replicate
-    key: Rows  # (2,)
+    raw: AnyArray  # (blocks, streams, STEPS_PER_CALL, LANES): what `fill` makes
+    group: AnyArray  # (blocks,): the group of steps whose draws `raw` holds, −1 for none
+    normal: AnyArray  # (streams,): whether a stream draws normals
+    streams: AnyArray  # (streams,): their hashes
+    lane: AnyArray  # (blocks, streams, 3, LANES): `noise.lane_words` of coordinate and replicate
+    key: AnyArray  # (2,)
 
 
-def fill(draws: Draws, words: Rows, group: int, b: int, n: int) -> None:
+def fill(draws: Draws, words: AnyArray, group: int, b: int, n: int) -> None:
     """Make the raw draws of one group of steps of block b; `words` (4, LANES) is scratch room.
 
     A raw draw is one word: the bits of a normal (`noise.normal_of`), or the word of a uniform.
@@ -57,7 +57,7 @@ def fill(draws: Draws, words: Rows, group: int, b: int, n: int) -> None:
                     raw[b, s, phase, j] = words[phase, j]
 
 
-def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
+def refill(draws: Draws, words: AnyArray, k: int, b: int, n: int) -> None:
     """Make the raw draws that step k of block b needs, unless `raw` holds them already."""
     group = group_of(k)
     if group != draws.group[b]:
@@ -65,7 +65,7 @@ def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
         fill(draws, words, group, b, n)
 
 
-def sample(indices: Rows, group: int, stream: int, key: Rows, samples: int) -> None:
+def sample(indices: AnyArray, group: int, stream: int, key: AnyArray, samples: int) -> None:
     """The mini-batches of one group of steps: sample indices (STEPS_PER_CALL, R, B)."""
     for r in range(indices.shape[1]):
         for i in range(indices.shape[2]):

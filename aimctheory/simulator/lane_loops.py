@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy import empty, uint32
 
-from aimctheory.simulator.block_layout import LANES, Blocks, Rows
+from aimctheory.simulator.block_layout import LANES, AnyArray, Blocks
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
 from aimctheory.simulator.engine import Window
 from aimctheory.simulator.lane_draws import Draws, refill
@@ -24,17 +24,17 @@ from aimctheory.simulator.lane_watch import astray, escaped, note, watch_from
 class Kept(NamedTuple):
     """The records of the states, and the sums of the moments in each batch."""
 
-    records: Rows  # (records, blocks, states, LANES)
-    sums: Rows  # (batches, blocks, moments, LANES)
+    records: AnyArray  # (records, blocks, states, LANES)
+    sums: AnyArray  # (batches, blocks, moments, LANES)
 
 
 class Buffers(NamedTuple):
     """The arrays that an entry of a kernel gets; `third` holds the raw draws, or the points."""
 
-    rows: Rows
-    number: Rows
-    third: Rows
-    scalar: Rows
+    rows: AnyArray
+    number: AnyArray
+    third: AnyArray
+    scalar: AnyArray
 
 
 def call(entry: Any, buffers: Buffers, b: int, n: int, k: int, first: int, last: int) -> None:
@@ -47,7 +47,7 @@ def call(entry: Any, buffers: Buffers, b: int, n: int, k: int, first: int, last:
 
 
 def filled(blocks: Blocks, b: int) -> int:
-    """How many lanes of block b are in use."""
+    """How many lanes of block b a kernel computes."""
     return min(LANES, blocks.size - b * LANES)
 
 
@@ -56,14 +56,14 @@ def begin_of(window: Window, pause: int) -> int:
     return window.ends[pause - 1] if pause > 0 else window.begin
 
 
-def keep(blocks: Blocks, b: int, records: Rows, slot: int) -> None:
+def keep(blocks: Blocks, b: int, records: AnyArray, slot: int) -> None:
     """Copy the states of block b to a record."""
     for i in range(blocks.layout.states):
         for j in range(LANES):
             records[slot, b, i, j] = blocks.rows[b, i, j]
 
 
-def hand_over(blocks: Blocks, b: int, sums: Rows, batch: int) -> None:
+def hand_over(blocks: Blocks, b: int, sums: AnyArray, batch: int) -> None:
     """Move the sums of the moments of block b to a batch, and begin again at zero."""
     first = blocks.layout.states
     for i in range(first, blocks.layout.extremes):
@@ -72,7 +72,7 @@ def hand_over(blocks: Blocks, b: int, sums: Rows, batch: int) -> None:
             blocks.rows[b, i, j] = 0.0
 
 
-def place(gradient: Rows, blocks: Blocks, b: int, n: int) -> None:
+def place(gradient: AnyArray, blocks: Blocks, b: int, n: int) -> None:
     """Put the gradients of block b, out of those of all lanes, among its numbers."""
     of = np.uint64(b * LANES)  # an unsigned index needs no check for negative values
     for j in range(np.uint64(n)):
@@ -150,7 +150,7 @@ def single(
     query_points: Any,
     blocks: Blocks,
     draws: Draws,
-    gradient: Rows,
+    gradient: AnyArray,
     k: int,
     first: int,
     last: int,
@@ -165,7 +165,7 @@ def single(
     asked = Buffers(blocks.rows, blocks.number, blocks.points, blocks.scalar)
     phase = phase_of(k)
     for b in range(first, last):
-        n = min(LANES, gradient.size - b * LANES)
+        n = min(LANES, gradient.size - b * LANES)  # lanes that are filled up have no gradient
         place(gradient, blocks, b, n)
         refill(draws, words, k, b, n)
         call(steps, moved, b, n, k - phase, phase, phase + 1)

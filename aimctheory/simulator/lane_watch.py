@@ -10,7 +10,7 @@ after which `astray` looks at the states themselves.
 
 from __future__ import annotations
 
-from aimctheory.simulator.block_layout import Blocks, Rows, high_of, low_of, wide_vectors
+from aimctheory.simulator.block_layout import AnyArray, Blocks, high_of, low_of, wide_vectors
 from aimctheory.simulator.dynamic_range import broken, outside
 
 
@@ -64,7 +64,7 @@ def astray(blocks: Blocks, b: int, n: int) -> bool:
     return strange
 
 
-def note(rows: Rows, blocks: Blocks, step: int, b: int, n: int) -> None:
+def note(rows: AnyArray, blocks: Blocks, step: int, b: int, n: int) -> None:
     """Note `step` for every lane that is outside its range, or not finite, for the first time.
 
     `rows` are ``blocks.rows``, or ``blocks.start`` in a block that is run again.

@@ -1,7 +1,7 @@
-"""`simulate` runs an algorithm on devices that minimise an objective under noise.
+"""`simulate` runs an algorithm on devices: it minimises an objective under noise.
 
-It checks its inputs (`problem.pose`), lets an engine take the states through the steps window by
-window (`windows.march`), and collects a `Run`; after Ctrl-C, of the steps taken until then.  The
+The inputs are checked (`problem.pose`); an engine takes the states through the steps window by
+window (`windows.march`); a `Run` is collected, after Ctrl-C one of the steps taken until then.  The
 engines differ in speed only.
 """
 
@@ -166,6 +166,7 @@ def _collect(
 
 
 def _maker(name: str) -> Callable[[Plan, np.uint64, int, int], Engine]:
+    """The class of an engine, whose module is imported if asked for; raises ValueError."""
     if name == "reference":
         return Reference
     if name == "kernel":
@@ -229,6 +230,7 @@ def _batch_means(
 
 
 def _device_text(problem: Problem) -> str:
+    """The device of all arrays, or the device of each."""
     devices = {repr(d) for d in problem.devices.values()}
     if len(devices) == 1:
         return devices.pop()
