@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -102,6 +103,7 @@ class _Line:
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
+            speed_estimate_period=math.inf,  # a window may take longer than rich looks back
             get_time=lambda: self._now,
         )
         now, self._now = self._now, since
