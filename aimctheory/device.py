@@ -244,7 +244,8 @@ class Device:
     def _number(self, formula: sympy.Expr) -> Number:
         if formula.is_infinite:
             return math.inf if formula > 0 else -math.inf
-        return evaluate(lower(formula, self._leaves()), lambda leaf: self.numbers[leaf.label])
+        value = evaluate(lower(formula, self._leaves()), lambda leaf: self.numbers[leaf.label])
+        return value if np.ndim(value) else float(value)
 
     # ---- theory in numbers ------------------------------------------------------------------
 
