@@ -74,7 +74,7 @@ class Symbols(Protocol):
     def symmetric_point(self) -> sympy.Expr:
         """The one symmetric point in closed form, else ValueError."""
 
-    def penalty(self) -> sympy.Expr | None:
+    def known_penalty(self) -> sympy.Expr | None:
         """R_c in closed form, or None."""
 
 
@@ -356,8 +356,11 @@ class Device:
         start = origin(self.pair, self.symmetric_points())
         declared = self.response.closed_penalty is not None
         # Of a declared form there may be no case for these symbols, but one for these numbers.
-        general = None if declared else self.response.penalty()
-        candidates = (None if general is None else general.subs(self.exact), self.fixed.penalty())
+        general = None if declared else self.response.known_penalty()
+        candidates = (
+            None if general is None else general.subs(self.exact),
+            self.fixed.known_penalty(),
+        )
         closed = first_valid_form(candidates, self.pair, start, declared=declared, owner=repr(self))
         return closed, start
 

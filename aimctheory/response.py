@@ -18,6 +18,7 @@ from typing import Any
 import sympy
 
 from aimctheory.certified.closed_form import gathered, integral_from_zero
+from aimctheory.certified.integrals import antiderivative
 from aimctheory.certified.saturation import saturation_points
 from aimctheory.certified.solutions import real_zeros
 from aimctheory.device import Device
@@ -114,8 +115,21 @@ class Response:
             )
         return points[0]
 
-    def penalty(self) -> sympy.Expr | None:
-        """R_c with dR_c/dw = R and R_c(w⋄) = 0, or None without a closed form, RF25 (42)."""
+    def penalty(self) -> sympy.Expr:
+        """R_c in closed form: dR_c/dw = R and R_c(w⋄) = 0, RF25 (42).
+
+        Raises ValueError where no closed form is known.
+        """
+        closed = self.known_penalty()
+        if closed is None:
+            raise ValueError(
+                f"{self.id}: no closed form of the penalty is known; call the response with "
+                "numbers and ask the device for penalty(w), which integrates"
+            )
+        return closed
+
+    def known_penalty(self) -> sympy.Expr | None:
+        """R_c as `penalty` has it, or None where no closed form is known."""
         return _penalty(self)
 
     def substituted(self, values: dict[sympy.Symbol, sympy.Expr]) -> Response:
@@ -316,17 +330,36 @@ def _vanishes(value: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> boo
 
 @functools.cache
 def _penalty(response: Response) -> sympy.Expr | None:
-    """The declared closed form, else ∫R where R is rational with a quadratic denominator."""
+    """The declared closed form, else ∫ R from w⋄ where an antiderivative of R is known."""
     if response.closed_penalty is not None:
         closed = response.closed_penalty
         return closed() if callable(closed) else closed
     if _gap(response) == 0:
         return sympy.S.Zero
     points = response.symmetric_points()
-    rational = (response.up / response.down).is_rational_function(w)
-    if len(points) != 1 or not rational:
+    if len(points) != 1:
         return None
     numbers = _typical(response)
-    shifted = response.ratio.subs(w, w + points[0])
-    integral = integral_from_zero(shifted, lambda formula: _number(formula, numbers) > 0)
-    return None if integral is None else integral.subs(w, w - points[0])
+    if (response.up / response.down).is_rational_function(w):
+        shifted = response.ratio.subs(w, w + points[0])
+        integral = integral_from_zero(shifted, lambda formula: _number(formula, numbers) > 0)
+        if integral is not None:
+            return integral.subs(w, w - points[0])
+    primitive = antiderivative(response.ratio)
+    return None if primitive is None else _from(points[0], primitive, numbers)
+
+
+def _from(
+    origin: sympy.Expr, primitive: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]
+) -> sympy.Expr:
+    """`primitive` less its value at `origin`, every logarithm of a positive number there.
+
+    log|u| and log u have the same derivative, and u keeps its sign on the range: R has no pole.
+    """
+    signs = {
+        log: sympy.log(-log.args[0])
+        for log in primitive.atoms(sympy.log)
+        if log.has(w) and _number(log.args[0].subs(w, origin), numbers) < 0
+    }
+    real = primitive.xreplace(signs)
+    return real - real.subs(w, origin)

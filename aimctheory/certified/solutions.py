@@ -28,7 +28,7 @@ def real_zeros(formula: sympy.Expr) -> tuple[sympy.Expr, ...] | None:
     >>> real_zeros((1 - w / a) * sympy.sqrt(2 + w))
     (-2, a)
     >>> real_zeros(sympy.tanh(1 + w) * (3 * sympy.exp(-w) - a))
-    (-1, log(3/a))
+    (-1, -log(a) + log(3))
     >>> real_zeros(sympy.exp(w) - 2 * w) is None
     True
     """
@@ -85,9 +85,8 @@ def _zeros_by_generator(formula: sympy.Expr) -> list[sympy.Expr] | None:
     functions = _functions(formula)
     if all(isinstance(f, sympy.exp) for f in functions):
         return _zeros_of_exponentials(formula, [f.args[0] for f in functions])
-    bases = {f.base for f in functions if f.is_Pow and f.exp.is_Rational}
-    if len(bases) == 1 and all(f.is_Pow and f.exp.is_Rational for f in functions):
-        return _zeros_of_powers(formula, *bases, [f.exp for f in functions])
+    if all(f.is_Pow and f.exp.is_Rational and f.base == functions[0].base for f in functions):
+        return _zeros_of_powers(formula, functions[0].base, [f.exp for f in functions])
     if len(functions) != 1:
         return None
     (function,) = functions

@@ -153,7 +153,7 @@ def _listed_zeros(
 
 
 def _order(formula: sympy.Expr, point: sympy.Expr) -> int:
-    """How many derivatives, the formula itself first, are proved to vanish at a point; at most 9."""
+    """How many derivatives, the formula first, are proved to vanish at a point; at most 9."""
     order = 0
     while order <= 8 and vanishes_at(derivative(formula, order), point):
         order += 1

@@ -85,7 +85,7 @@ def _response(response: Response, project: discover.Project) -> Iterable[str]:
     for p in response.parameters:
         yield from _field("parameter", f"{p.name} in {p.domain}: {p.meaning}")
     points = ", ".join(map(str, response.symmetric_points()))
-    penalty = response.penalty()
+    penalty = response.known_penalty()
     low, high = response.dynamic_range
     formulas = {
         "q_up": response.up,

@@ -1,0 +1,62 @@
+"""Antiderivatives of rational functions of the weight, or of an exponential of it, in real logs.
+
+With t = e^{kw}, ∫ R(t) dw = ∫ R(t)/(kt) dt.  SymPy's rational integration is quick; its results with
+complex logarithms or sums over unknown roots are turned down.
+"""
+
+from __future__ import annotations
+
+import sympy
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
+from sympy.integrals.rationaltools import ratint
+
+from aimctheory.notation import w
+
+MOST_DEGREE = 8  # of a denominator; beyond it the logarithms are longer than a line
+_t = sympy.Dummy("t", positive=True)
+
+
+def antiderivative(formula: sympy.Expr) -> sympy.Expr | None:
+    """A function of w whose derivative is `formula`, or None where no short one is known.
+
+    >>> print(antiderivative(sympy.tanh(2 * w)))
+    -w + log(exp(4*w) + 1)/2
+    """
+    plain = formula.replace(
+        lambda e: isinstance(e, HyperbolicFunction), lambda e: e.rewrite(sympy.exp)
+    )
+    if plain.is_rational_function(w):
+        return _rational_integral(plain, w)
+    exponents = [part.args[0] for part in plain.atoms(sympy.exp) if part.has(w)]
+    if not exponents or not all(sympy.degree(u, w) == 1 for u in exponents if u.is_polynomial(w)):
+        return None
+    if not all(u.is_polynomial(w) for u in exponents):
+        return None
+    slopes = [sympy.diff(u, w) for u in exponents]
+    ratios = [sympy.cancel(slope / slopes[0]) for slope in slopes]
+    if not all(ratio.is_Rational for ratio in ratios):
+        return None
+    unit = slopes[0] / sympy.ilcm(1, *(ratio.q for ratio in ratios))
+    powers = {
+        sympy.exp(u): sympy.exp(u.subs(w, 0)) * _t ** sympy.cancel(slope / unit)
+        for u, slope in zip(exponents, slopes, strict=True)
+    }
+    inside = sympy.cancel(plain.xreplace(powers))
+    if inside.has(w) or not inside.is_rational_function(_t):
+        return None
+    found = _rational_integral(sympy.cancel(inside / _t), _t)
+    if found is None:
+        return None
+    logs = sympy.expand(found).subs(sympy.log(_t), unit * w)
+    return sympy.expand(logs.subs(_t, sympy.exp(unit * w)) / unit)
+
+
+def _rational_integral(formula: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | None:
+    above, below = sympy.fraction(sympy.cancel(formula))
+    if sympy.degree(below, x) > MOST_DEGREE or sympy.degree(above, x) > MOST_DEGREE:
+        return None
+    found = ratint(above / below, x, real=True)
+    if found is None or found.has(sympy.RootSum, sympy.I, sympy.Integral):
+        return None
+    missed = sympy.cancel(sympy.together(sympy.diff(found, x) - formula))
+    return found if missed == 0 else None
