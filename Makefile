@@ -1,6 +1,6 @@
-# `make reproduce` and `make test` need make and Python 3.11 or newer, nothing else.  Both first set
-# up .venv with the packages of requirements.lock, every one checked against its hash.  That is done
-# once, and again when the lock changes; it can be interrupted at any point and run again.
+# `make reproduce` and `make test` need make and Python 3.11 or newer, nothing else.  Both first
+# install the packages of requirements.lock into .venv, each checked against its hash.  This happens
+# once, and again when the lock changes.  It can be interrupted at any point and run again.
 
 PYTHON ?=
 PY := .venv/bin/python
@@ -10,21 +10,21 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 .PHONY: reproduce test test-slow lint bench environment
 .DEFAULT_GOAL := reproduce
 
-reproduce: environment ## every study and every claim, the verdict table, the report
+reproduce: environment ## run every study and claim; print the verdicts; write the report
 	@$(PY) -m aimctheory reproduce
 
-test: environment ## every test that is not marked slow
+test: environment ## run every test that is not marked slow
 	@$(PY) -m pytest -q -m "not slow" -n 2 --dist worksteal
 
-test-slow: environment ## the tests that are marked slow
+test-slow: environment ## run the tests that are marked slow
 	@$(PY) -m pytest -q -m slow -n 2 --dist worksteal
 
-lint: environment ## ruff and mypy
+lint: environment ## run ruff and mypy
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 
-bench: environment ## the simulator timed against NumPy and plain Numba (about 3 minutes)
+bench: environment ## time the simulator against NumPy and plain Numba (about 3 minutes)
 	@$(PY) -m benchmarks
 
 environment:

@@ -1,6 +1,6 @@
-"""The response functions of both papers.
+"""The response functions of both papers, ready to be called with numbers.
 
-With x = w/τ (y = w − w₀ for soft bounds):
+With x = w/τ, and y = w − w₀ for soft bounds:
 
 ===========  ======================================================  ==============  ==========
 response     q₊, q₋                                                  dynamic range   source
@@ -12,7 +12,7 @@ exponential  (e^{γ(1∓x)} − 1)/(e^γ − 1)                              [�
 soft bounds  1 − y/τ_max, 1 − y/τ_min                                [τ_min, τ_max]  EX24 C.1
 ===========  ======================================================  ==============  ==========
 
-Adding one is adding a module-level `Response`: commands, tests and figures find it.
+To add a response, append a module-level `Response` to this file; commands find it by its type.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ ideal = Response(
 
 
 def _linear_penalty() -> sympy.Expr:
+    """R_c = ∫ G/F dw from w⋄ = cτ, with G/F = (x − c)/(1 − cx).
+
+    The closed form divides by c, so c = 0 is a branch of its own.
+    """
     bent = (1 - _x / _c) + (1 / _c**2 - 1) * log((1 - _c**2) / (1 - _c * _x))
     return Piecewise((w**2 / (2 * _tau), Eq(_c, 0)), (_tau * bent, True))
 
@@ -75,7 +79,7 @@ linear = Response(
 
 
 def _power_penalty() -> sympy.Expr:
-    """R_c of the power response for the exponents whose integral is elementary and short."""
+    """R_c for the exponents at which the integral of tanh(γ artanh x) is elementary and short."""
     s, r = sqrt(1 - _x**2), sqrt(2)
     table = {
         Rational(1, 2): 1 - s + log((1 + s) / 2),
@@ -105,6 +109,7 @@ power = Response(
 
 
 def _exponential_penalty() -> sympy.Expr:
+    """R_c = ∫ G/F dw from w⋄ = 0: up to a factor F = cosh(γx) − e^{−γ}, and dF/dx = γG."""
     return _tau / _bend * log((cosh(_bend * _x) - exp(-_bend)) / (1 - exp(-_bend)))
 
 
@@ -129,6 +134,10 @@ _y = w - _w_0
 
 
 def _soft_bounds_penalty() -> sympy.Expr:
+    """R_c = ∫ G/F dw from w⋄ = w₀, with G/F = by/(1 − ay).
+
+    The closed form divides by a, which is 0 for equal widths: a branch of its own.
+    """
     a, b = (1 / _tau_max + 1 / _tau_min) / 2, (1 / _tau_max - 1 / _tau_min) / 2
     bent = -b / a * _y - b / a**2 * log(1 - a * _y)
     return Piecewise((b * _y**2 / 2, Eq(_tau_max, -_tau_min)), (bent, True))

@@ -1,6 +1,7 @@
-"""Controls: numbers of known mean, measured beside a sample, that explain some of its scatter.
+"""Control variates: numbers of known mean, measured in the same replicates as a sample.
 
-The mean of a sample less what its controls explain is the same mean, with a narrower interval.
+The sample is fitted by its controls, and the fitted part, whose mean is known, is subtracted.  The
+mean stays the same and its interval becomes narrower.
 """
 
 from __future__ import annotations
@@ -16,18 +17,26 @@ Array = NDArray[np.float64]
 def controlled_mean(
     samples: ArrayLike, controls: ArrayLike, *, level: float = FALSE_ALARM
 ) -> Estimate:
-    """The mean over replicates, less what `controls` of known mean zero explain of their scatter.
+    """The mean over replicates, with the part subtracted that controls of mean zero explain.
 
-    The constant of a least-squares fit of the samples by the controls, with its interval: as much
-    narrower than that of `replicate_mean` as the fit's residuals are smaller.  Exact for samples
-    and controls that are jointly normal; else biased by a share 1/R of what is explained.
+    The mean is the constant of a least-squares fit of the samples by the controls.  Its interval is
+    narrower than that of `replicate_mean` in the ratio of the residuals to the samples' scatter.
+    Exact where samples and controls are jointly normal; else biased by about 1/R of the part
+    explained.
 
     Parameters
     ----------
     samples
-        Shape (R, …), one row for each replicate.
+        Shape (R, …), the replicates along the first axis.
     controls
         Shape (k, R, …): k numbers measured in the same replicates, each with expectation 0.
+    level
+        The probability that the interval misses the mean, on either side.
+
+    Returns
+    -------
+    Estimate
+        Value and half-width have shape (…), or are floats where `samples` has one axis.
 
     Raises
     ------
@@ -45,32 +54,36 @@ def controlled_mean(
     >>> print(controlled_mean(samples, [noise], level=0.05))
     1.00 ± 0.03
     """
-    y, x, slopes, inverse = _fit(samples, controls)
+    y, x, coefficients, inverse = _fit(samples, controls)
     n, free = len(y), len(y) - len(x) - 1
-    left = y - np.einsum("...i,ir...->r...", slopes, x)
-    shift = x.mean(axis=1)
-    spread = np.einsum("i...,...ij,j...->...", shift, inverse, shift)
-    variance = np.var(left, axis=0) * n / free * (1 / n + spread)
+    residuals = y - np.einsum("...i,ir...->r...", coefficients, x)
+    # The variance of the constant of a fit is s²·(1/n + x̄ᵀ(XᵀX)⁻¹x̄), with x̄ the controls' means,
+    # X the centred controls, and s² the residuals' squares over n − k − 1 degrees of freedom.
+    means = x.mean(axis=1)
+    leverage = np.einsum("i...,...ij,j...->...", means, inverse, means)
+    variance = np.var(residuals, axis=0) * n / free * (1 / n + leverage)
     width = student(level, free + 1) * np.sqrt(variance)
     method = f"replicates, {len(x)} control{'s' * (len(x) > 1)}"
-    return Estimate(as_number(left.mean(axis=0)), as_number(width), level, n, method)
+    return Estimate(as_number(residuals.mean(axis=0)), as_number(width), level, n, method)
 
 
 def without(samples: ArrayLike, controls: ArrayLike) -> Array:
-    """The samples less what `controls` of known mean zero explain of them; as `controlled_mean`.
+    """The samples with the part subtracted that `controls` explain; as in `controlled_mean`.
 
+    Examples
+    --------
     >>> noise = np.array([0.3, -0.2, 0.1, -0.4, 0.2])
     >>> without(1 + 2 * noise, [noise])
     array([1., 1., 1., 1., 1.])
     """
-    y, x, slopes, _ = _fit(samples, controls)
-    return np.asarray(y - np.einsum("...i,ir...->r...", slopes, x))
+    y, x, coefficients, _ = _fit(samples, controls)
+    return np.asarray(y - np.einsum("...i,ir...->r...", coefficients, x))
 
 
 def _fit(samples: ArrayLike, controls: ArrayLike) -> tuple[Array, Array, Array, Array]:
-    """Samples, controls, the slopes (…, k) of one by the other, and the inverse of their products.
+    """Samples y, controls x, the coefficients (…, k) of the fit, and (XᵀX)⁻¹ of shape (…, k, k).
 
-    A control without scatter explains nothing, wherever it lies.
+    X are the centred controls.  A control that is constant explains nothing, whatever its value.
     """
     x = finite_samples(controls, 1, "control")
     y = finite_samples(samples, len(x) + 2, "replicates (two more than controls)")
@@ -82,7 +95,9 @@ def _fit(samples: ArrayLike, controls: ArrayLike) -> tuple[Array, Array, Array, 
     centred = x - x.mean(axis=1, keepdims=True)
     scatter = np.sqrt(np.sum(centred**2, axis=1))
     size = np.sqrt(np.sum(x**2, axis=1))
-    unit = np.where(scatter > 1e-9 * size, scatter, np.inf)  # a fit is blind to units
+    # Controls may have very different units, so each is scaled to 1 before `pinv`, which drops what
+    # is small.  A scatter below 1e-9 of the size is rounding: such a control is scaled to 0.
+    unit = np.where(scatter > 1e-9 * size, scatter, np.inf)
     scaled = centred / unit[:, None]
     inverse = np.linalg.pinv(np.einsum("ir...,jr...->...ij", scaled, scaled), hermitian=True)
     inverse = inverse / np.einsum("i...,j...->...ij", unit, unit)

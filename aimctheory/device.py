@@ -7,7 +7,6 @@ and the reference engine, the kernels and the theory all evaluate these trees.  
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 from collections.abc import Callable, Mapping
@@ -22,7 +21,7 @@ from aimctheory.certified.conditions import Condition, definition_1
 from aimctheory.certified.pair import Pair, is_symmetric_everywhere, origin, symmetric_points
 from aimctheory.certified.penalty import first_valid_form, penalty_values
 from aimctheory.certified.zeros import Root
-from aimctheory.notation import Parameter, rational, w
+from aimctheory.notation import Parameter, rational, settle, w
 from aimctheory.tree.formulas import lower
 from aimctheory.tree.recorder import NUMPY_CALLS, Names, Node, evaluate
 
@@ -100,21 +99,8 @@ class Device:
 
     def __post_init__(self) -> None:
         owner, parameters = self.response.id, self.response.parameters
-        names = [p.name for p in parameters]
-        for given in self.numbers:
-            if given not in names:
-                close = difflib.get_close_matches(given, names, 1)
-                raise ValueError(
-                    f"{owner} has no parameter {given!r}; it has: {', '.join(names) or 'none'}"
-                    + (f" (did you mean {close[0]!r}?)" if close else "")
-                )
-        values: dict[str, Number] = {}
+        values = settle(parameters, self.numbers, owner, noun="parameter", call="{name}")
         for p in parameters:
-            default = values[p.default] if isinstance(p.default, str) else p.default
-            value = self.numbers.get(p.name, default)
-            if value is None:
-                raise ValueError(f"{owner} needs {p.name}, {p.meaning}; give a value in {p.domain}")
-            values[p.name] = p.checked(value, owner)
             if p.symbol.is_nonzero and not np.all(values[p.name]):
                 raise ValueError(f"{owner}: {p.name} = 0 is not allowed; give {p.name} ≠ 0")
         object.__setattr__(self, "numbers", values)

@@ -1,9 +1,8 @@
-"""Studies: numbers first, a JSON of them, and a picture drawn from that JSON alone.
+"""Studies: a study computes numbers, stores them as JSON, and draws a figure from the JSON alone.
 
-A study computes arrays, draws them, and summarises them in a few named numbers.  What is drawn is
-what was read back from the file, so a figure can always be redrawn without computing anything.
-Numbers are kept to ten significant digits; seconds and dates stand under "provenance" only, so that
-an unchanged rerun changes no file.
+The figure is drawn from the numbers as read back from the file, so that it can be redrawn without
+computing anything.  Numbers are stored with ten significant digits, and durations and dates under
+"provenance" only, so that a rerun with the same numbers changes no file.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ import numpy as np
 
 from aimctheory import __version__
 from aimctheory.notation import Source
-from aimctheory.scale import Scale
+from aimctheory.scale import FULL, Scale
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,8 +33,11 @@ if TYPE_CHECKING:
 
 Data = dict[str, "NDArray[Any]"]
 
+FULL_SIZE = "full"
+"""The folder, within the one of the default results, that results at full size go to."""
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-"""Okabe and Ito's colours, told apart by colour-blind readers; dark and light alternate."""
+"""Okabe and Ito's colours, which colour-blind readers can tell apart; dark and light alternate."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 3)))
 
@@ -66,9 +68,9 @@ STYLE = {
 class Study:
     """A figure, its numbers, and the claims it relies on.
 
-    `compute(scale)` returns arrays by name (a scalar array "seed" if it drew random numbers),
-    `draw(data)` a Matplotlib figure, `summary(data)` the few numbers that the report prints: a
-    number, or the pair (number, unit or remark).
+    `compute(scale)` returns arrays by name, with a scalar "seed" among them if it drew random
+    numbers.  `draw(data)` returns a Matplotlib figure of those arrays.  `summary(data)` returns the
+    few entries that the report prints, each a number or a pair (number, unit or remark).
     """
 
     id: str
@@ -81,7 +83,10 @@ class Study:
 
 
 def in_style() -> AbstractContextManager[None]:
-    """The house style for what is drawn inside; plain plots cycle through colours and dashes."""
+    """A context in which Matplotlib draws in the project's style.
+
+    A plot without a look of its own takes the next colour together with the next dash.
+    """
     from cycler import cycler
     from matplotlib import rc_context
 
@@ -93,9 +98,10 @@ def in_style() -> AbstractContextManager[None]:
 def new_figure(
     rows: int = 1, columns: int = 1, *, height: float = 3.0, **keywords: Any
 ) -> tuple[Figure, Any]:
-    """A seven-inch wide figure in the house style and its axes (one, or an array of them).
+    """A figure in the project's style, 7 inches wide, and its axes (one, or an array of them).
 
-    Drawn without a display: no window, no global state.
+    `height` is in inches for each row of panels.  The figure belongs to no window and to no global
+    state of pyplot.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as NewFigure
@@ -107,12 +113,12 @@ def new_figure(
 
 
 def line(i: int, **more: Any) -> dict[str, Any]:
-    """Keywords for theory number `i`: a colour and a dash of its own, no marker."""
+    """Plot keywords for the `i`-th theory: its own colour and dash, no marker."""
     return {"color": COLOURS[i % 7], "linestyle": DASHES[i % 7], **more}
 
 
 def points(i: int, **more: Any) -> dict[str, Any]:
-    """Keywords for measurement number `i`: a colour and a marker of its own, no line."""
+    """Plot keywords for the `i`-th measurement: its own colour and marker, no line."""
     look = {"color": COLOURS[i % 7], "marker": MARKERS[i % 7], "linestyle": "none"}
     return {**look, "markerfacecolor": "white", "capsize": 2, **more}
 
@@ -121,7 +127,10 @@ def points(i: int, **more: Any) -> dict[str, Any]:
 
 
 def encode(array: Any) -> Any:
-    """An array as nested lists: ten significant digits, nan and ±inf as text, shape kept.
+    """An array as nested lists that JSON can hold; `decode` is the inverse.
+
+    Numbers are rounded to ten significant digits; nan and ±inf become text; an empty array becomes
+    its shape.
 
     >>> encode(np.array([1 / 3, np.inf])), encode(np.zeros((0, 2)))
     ([0.3333333333, 'inf'], {'shape': [0, 2]})
@@ -141,12 +150,12 @@ def encode(array: Any) -> Any:
     if values.ndim:
         return [encode(item) for item in values]
     exact = float(values)
-    rounded = float(f"{exact:.10g}")  # may round up to infinity
+    rounded = float(f"{exact:.10g}")  # the largest floats round up to infinity
     return rounded if math.isfinite(rounded) else exact if math.isfinite(exact) else str(exact)
 
 
 def decode(value: Any) -> NDArray[Any]:
-    """The array that `encode` wrote."""
+    """The array that `encode` made `value` from."""
 
     def number(item: Any) -> Any:
         if isinstance(item, list):
@@ -157,13 +166,13 @@ def decode(value: Any) -> NDArray[Any]:
 
 
 def versions() -> dict[str, str]:
-    """What the numbers depend on besides the seed, as far as the lock file decides it."""
+    """The versions of this package and of the locked packages that the numbers depend on."""
     packages = ("numpy", "scipy", "sympy", "numba", "matplotlib", "python-flint", "scikit-learn")
     return {"aimctheory": __version__, **{name: version(name) for name in packages}}
 
 
 def provenance(seconds: float) -> dict[str, Any]:
-    """When, where and in what time something was computed."""
+    """The date, the machine and the Python of a computation, and how long it took."""
     return {
         "seconds": round(seconds, 2),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -174,7 +183,7 @@ def provenance(seconds: float) -> dict[str, Any]:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn an unwritable folder into one sentence."""
+    """Turn an OSError in this context into a ValueError: the folder cannot be written."""
     try:
         yield
     except OSError as error:
@@ -184,7 +193,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def require_writable(folder: Path) -> None:
-    """Make the folder.  Raises ValueError if nothing can be written in it."""
+    """Make the folder.  Raises ValueError if no file can be written in it."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -192,7 +201,7 @@ def require_writable(folder: Path) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a file that `write_json` wrote; nothing if it is absent or unreadable."""
+    """The content of a file that `write_json` wrote; {} if it is absent or no such JSON."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -201,7 +210,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write `content`, keeping the old provenance where nothing else has changed."""
+    """Write `content`, unless the file differs from it in nothing but "provenance"."""
     old = read_json(path)
     if {**old, "provenance": None} == {**content, "provenance": None}:
         return
@@ -214,7 +223,7 @@ _plain = functools.partial(json.dumps, ensure_ascii=False, allow_nan=False)
 
 
 def _laid_out(value: Any, indent: str = "") -> str:
-    """JSON with one line for each entry of a table and each row of an array."""
+    """JSON with one line for each entry of a dict and each innermost list."""
     deeper = indent + " "
     if isinstance(value, dict) and value:
         entries = [f"{_plain(key)}: {_laid_out(item, deeper)}" for key, item in value.items()]
@@ -228,10 +237,24 @@ def _laid_out(value: Any, indent: str = "") -> str:
     return f"{opening}\n{deeper}{body}\n{indent}{closing}"
 
 
-def reproduce(study: Study, scale: Scale, folder: Path) -> dict[str, Any]:
-    """Compute a study, write <id>.json, draw it from there, write <id>.png and <id>.pdf.
+def full_results(study_id: str, folder: Path) -> tuple[Data, str]:
+    """The numbers of a study's full-size run and its day, "YYYY-MM-DD"; ({}, "") without one.
 
-    Returns the content of the JSON.  Raises ValueError if the folder cannot be written.
+    `folder` is the one of the default results, such as ``figures`` of the checkout.  A study that
+    computes a part of its numbers at every size reads the other ones with this function, and shows
+    in its figure the day that they are from.
+    """
+    content = read_json(folder / FULL_SIZE / f"{study_id}.json")
+    if content.get("scale") != FULL.name:
+        return {}, ""
+    return _decoded(content), content["provenance"]["date"][:10]
+
+
+def reproduce(study: Study, scale: Scale, folder: Path) -> dict[str, Any]:
+    """Compute a study, write <id>.json, and draw <id>.png and <id>.pdf from it.
+
+    Returns the content of the JSON.  Raises ValueError if the folder cannot be written, or if
+    `compute` or `summary` returns something that JSON cannot hold.
     """
     started = time.perf_counter()
     require_writable(folder)
@@ -270,6 +293,7 @@ def _summed(value: Any) -> Any:
 def redraw(study: Study, folder: Path) -> Figure:
     """Draw <id>.png and <id>.pdf from <id>.json alone."""
     figure = drawn(study, folder / f"{study.id}.json")
+    # The date and Matplotlib's version would change the bytes of an unchanged figure.
     undated = {"CreationDate": None, "Producer": None, "Creator": None}
     with in_style():
         figure.savefig(folder / f"{study.id}.png", metadata={"Software": None})
@@ -278,73 +302,16 @@ def redraw(study: Study, folder: Path) -> Figure:
 
 
 def drawn(study: Study, path: Path) -> Figure:
-    """The figure of a study from its JSON, not saved.
+    """The figure of a study from its JSON at `path`; nothing is saved.
 
-    Raises ValueError where there is no such JSON.
+    Raises ValueError if there is no such JSON.
     """
     content = read_json(path)
     if "numbers" not in content:
         raise ValueError(f"{path} holds no numbers; run: aimctheory reproduce {study.id}")
     with in_style():
-        return study.draw({name: decode(value) for name, value in content["numbers"].items()})
+        return study.draw(_decoded(content))
 
 
-# ---- what the renderer drew ------------------------------------------------------------------
-
-
-def text_boxes(figure: Figure) -> list[tuple[str, NDArray[np.float64]]]:
-    """Every line of text that is drawn, with the four corners of its box in pixels, (4, 2).
-
-    The renderer itself is asked, so that hidden labels and ticks off the axes do not count.
-    """
-    from matplotlib.backends.backend_agg import RendererAgg
-
-    boxes: list[tuple[str, NDArray[np.float64]]] = []
-
-    class Listener(RendererAgg):
-        def draw_text(
-            self,
-            gc: Any,
-            x: Any,
-            y: Any,
-            s: Any,
-            prop: Any,
-            angle: Any,
-            ismath: Any = False,
-            mtext: Any = None,
-        ) -> None:
-            width, height, descent = measure(s, prop, ismath)
-            turn = np.exp(1j * np.deg2rad(angle))
-            corners = np.array([0, width, width + 1j * height, 1j * height]) - 1j * descent
-            corners = (corners * turn).conj() + complex(x, y)
-            boxes.append((s, np.stack([corners.real, corners.imag], axis=1)))
-
-    width, height = figure.bbox.size
-    make: Any = Listener  # Matplotlib leaves its constructor untyped
-    listener = make(width, height, figure.dpi)
-    measure = listener.get_text_width_height_descent
-    figure.draw(listener)
-    return [(s, box) for s, box in boxes if s.strip()]
-
-
-def overlapping_texts(figure: Figure) -> list[tuple[str, str]]:
-    """The pairs of drawn texts whose boxes intersect by more than a pixel."""
-    boxes = text_boxes(figure)
-    return [(s, t) for i, (s, a) in enumerate(boxes) for t, b in boxes[i + 1 :] if _intersect(a, b)]
-
-
-def texts_cut_off(figure: Figure) -> list[str]:
-    """The drawn texts that reach beyond the edge of the figure by more than a pixel."""
-    size = np.asarray(figure.bbox.size)
-    return [s for s, box in text_boxes(figure) if np.any(box < -1) or np.any(box > size + 1)]
-
-
-def _intersect(a: NDArray[np.float64], b: NDArray[np.float64], least: float = 1.0) -> bool:
-    """Whether two rectangles overlap: no edge direction of either one parts them."""
-    for corners in (a, b):
-        for side in (corners[1] - corners[0], corners[3] - corners[0]):
-            along = side / max(float(np.hypot(*side)), 1e-12)
-            p, q = a @ along, b @ along
-            if min(p.max(), q.max()) - max(p.min(), q.min()) <= least:
-                return False
-    return True
+def _decoded(content: dict[str, Any]) -> Data:
+    return {name: decode(value) for name, value in content["numbers"].items()}

@@ -1,9 +1,18 @@
-"""Noise laws: how a draw is made from raw numbers, and what theory needs of it in closed form.
+"""Noise laws: how ξ is drawn for the simulator, and its moments in closed form for the theory.
 
-A law of the stream "gradient" adds ξ to the gradient g; what bends Analog SGD is E|g + ξ|, and its
-value at g = 0, Σ = E|ξ|.  σ is the standard deviation *per coordinate* (EX24 states totals over D
-coordinates: divide by √D).  `draw` is traced like a step; the closed forms are SymPy expressions in
-`notation.g`, `notation.xi`, `notation.w` and the law's parameters, so both sides use one record.
+The law of the stream "gradient" adds ξ to the gradient g.  The penalty of Analog SGD depends on
+E|g + ξ|, which is Σ = E|ξ| at g = 0.  σ is the standard deviation *per coordinate*; EX24 states
+totals over D coordinates, so divide those by √D.
+
+To add a law, append to this file
+
+1. a `LawForm`: its `draw`, recorded like an algorithm's step, and its closed forms, SymPy
+   expressions in `notation.g`, `notation.xi`, `notation.w` and the symbols of the parameters.
+   One parameter is σ (`_SIGMA`).  A continuous law gives `density`, `cumulative` and `edges`, a
+   discrete one `atoms`.
+2. a function that returns the law with numbers, as `gaussian` does.
+
+Both engines, `derive` and `exact` then accept the law, and no other file changes.
 """
 
 from __future__ import annotations
@@ -33,12 +42,28 @@ _SHARE = Parameter(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LawForm:
-    """A noise law in symbols; `Law` adds the numbers.
+    """A noise law of mean 0 in symbols; `Law` adds the numbers.
 
-    `raw` names the raw number a draw uses ("normal", standard; or "uniform", in (0, 1)).
-    `density` and `cumulative` describe continuous laws, `atoms` (value, probability) discrete ones.
-    `edges` are the points between which the density is smooth: where it begins, has kinks and ends
-    (or has less than 1e-22 of its mass left).
+    Attributes
+    ----------
+    raw
+        The raw number that a draw uses: "normal" (standard) or "uniform" (in (0, 1)).
+    draw
+        `draw(raw, point, p, ops)` returns ξ.  `point` is the weight at which the gradient is taken,
+        `p` has the law's parameters as attributes, and `ops` is that of an algorithm's step.
+    absolute_moment
+        E|g + ξ|.
+    signed_square
+        E[(g + ξ)|g + ξ|].
+    density, cumulative
+        The probability density of a continuous law at ξ, and the probability below ξ.
+    edges
+        The points between which the density of a continuous law is smooth, in order: where the
+        density begins, has kinks and ends (or leaves less than 1e-22 of the probability).
+    atoms
+        Pairs (value, probability) of a discrete law.
+    source
+        Where the law is printed.
     """
 
     id: str
@@ -55,13 +80,13 @@ class LawForm:
 
     @property
     def state_dependent(self) -> bool:
-        """Whether the law changes with the weight at which the gradient is taken."""
+        """Whether the law depends on the weight at which the gradient is taken."""
         return bool(self.absolute_moment.has(w))
 
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A noise law with numbers: scalars, or arrays that broadcast to (replicates, coordinates)."""
+    """A noise law with numbers: scalars or arrays that broadcast to (replicates, coordinates)."""
 
     form: LawForm
     numbers: Mapping[str, Any]
@@ -76,27 +101,31 @@ class Law:
         return self.numbers["sigma"]
 
     def evaluate(self, formula: sympy.Expr, **inputs: ArrayLike) -> NDArray[np.float64]:
-        """A formula in g, ξ, w and the law's parameters, at these inputs and its numbers."""
+        """The value of a formula in g, ξ, w and the law's parameters; an input not given is 0.
+
+        The shape is that of the inputs and the law's numbers, broadcast.
+        """
         function = _compiled(formula, tuple(p.symbol for p in self.form.parameters))
         values = [np.asarray(inputs.get(name, 0.0), dtype=float) for name in ("g", "xi", "w")]
         numbers = [np.asarray(self.numbers[p.name], dtype=float) for p in self.form.parameters]
+        # At σ = 0 the closed forms divide by 0; the callers replace those values.
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             result = function(*values, *numbers)
         shape = np.broadcast_shapes(*(v.shape for v in (*values, *numbers)))
         return np.array(np.broadcast_to(np.asarray(result, dtype=float), shape))
 
     def mean_abs(self, gradient: ArrayLike, weight: ArrayLike = 0.0) -> NDArray[np.float64]:
-        """E|g + ξ|; a law that depends on the weight needs it."""
+        """E|g + ξ|; |g| where σ = 0.  `weight` matters for a law that depends on the weight."""
         value = self.evaluate(self.form.absolute_moment, g=gradient, w=weight)
         return self._unless_quiet(value, np.abs(gradient))
 
     def signed_square(self, gradient: ArrayLike, weight: ArrayLike = 0.0) -> NDArray[np.float64]:
-        """E[(g + ξ)|g + ξ|], which the first-order law in α needs."""
+        """E[(g + ξ)|g + ξ|]; g|g| where σ = 0.  Used for the stationary law to first order in α."""
         value = self.evaluate(self.form.signed_square, g=gradient, w=weight)
         return self._unless_quiet(value, np.multiply(gradient, np.abs(gradient)))
 
     def _unless_quiet(self, value: ArrayLike, noise_free: ArrayLike) -> NDArray[np.float64]:
-        """`value` where σ > 0; the closed forms divide by σ."""
+        """`value` where σ > 0, else `noise_free`: the closed forms divide by σ."""
         return np.asarray(np.where(np.asarray(self.sigma) == 0, noise_free, value), dtype=float)
 
     def density(self, noise: ArrayLike) -> NDArray[np.float64]:
@@ -108,7 +137,7 @@ class Law:
         return self.evaluate(self._continuous(self.form.cumulative), xi=noise)
 
     def edges(self) -> list[NDArray[np.float64]]:
-        """The points between which the density is smooth, in order; empty for a discrete law."""
+        """The points between which the density is smooth, in order; none for a discrete law."""
         return [self.evaluate(edge) for edge in self.form.edges]
 
     def _continuous(self, formula: sympy.Expr | None) -> sympy.Expr:
@@ -119,7 +148,7 @@ class Law:
     def atoms(
         self, weight: ArrayLike = 0.0
     ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """The values of a discrete law with their probabilities; empty for a continuous one."""
+        """The values of a discrete law with their probabilities; none for a continuous law."""
         return [
             (self.evaluate(value, w=weight), self.evaluate(share, w=weight))
             for value, share in self.form.atoms
@@ -134,10 +163,11 @@ def _compiled(formula: sympy.Expr, parameters: tuple[sympy.Symbol, ...]) -> Call
 
 
 def _law(form: LawForm, **numbers: Any) -> Law:
+    """`form` with its numbers; ValueError for one outside the domain of its parameter."""
     return Law(form, {p.name: p.checked(numbers[p.name], form.id) for p in form.parameters})
 
 
-_b = sqrt(3) * sigma
+_b = sqrt(3) * sigma  # half the width of a uniform law of standard deviation σ
 GAUSSIAN = LawForm(
     id="gaussian",
     parameters=(_SIGMA,),
@@ -149,13 +179,14 @@ GAUSSIAN = LawForm(
     + g * sigma * sqrt(2 / pi) * exp(-(g**2) / (2 * sigma**2)),
     density=exp(-(xi**2) / (2 * sigma**2)) / (sigma * sqrt(2 * pi)),
     cumulative=sympy.erfc(-xi / (sigma * sqrt(2))) / 2,
-    edges=(-10 * sigma, 10 * sigma),
+    edges=(-10 * sigma, 10 * sigma),  # a normal lies outside with probability 1.5e-23
     source=Source("EX24", "D.2, p. 23"),
 )
 UNIFORM = LawForm(
     id="uniform",
     parameters=(_SIGMA,),
     raw="uniform",
+    # 1/√12 is the standard deviation of the raw number.
     draw=lambda raw, point, p, ops: p.sigma * (ops.sqrt(12.0) * (raw - 0.5)),
     absolute_moment=Piecewise(((g**2 + _b**2) / (2 * _b), Abs(g) <= _b), (Abs(g), True)),
     signed_square=Piecewise(
@@ -189,6 +220,7 @@ def _two_point_moments(p: sympy.Expr) -> dict[str, Any]:
 
 
 def _draw_two_point(raw: Any, share: Any, p: Any, ops: Any) -> Any:
+    """A draw of EX24's law; `share` is the probability of the upper value."""
     up = p.sigma * ops.sqrt((1.0 - share) / share)
     down = p.sigma * ops.sqrt(share / (1.0 - share))
     return ops.where(raw < share, up, -down)
@@ -240,13 +272,23 @@ def rademacher(sigma: Any) -> Law:
 
 
 def two_point(sigma: Any, tau: Any) -> Law:
-    """EX24's lower-bound law as printed: its probability p = (1 − w/τ)/2 follows the weight.
+    """The law of EX24's lower bound as printed, with p = (1 − w/τ)/2 at the weight w.
 
-    ξ = σ√((1−p)/p) with probability p, −σ√(p/(1−p)) otherwise: mean 0, variance σ².
+    ξ = σ√((1−p)/p) with probability p, −σ√(p/(1−p)) otherwise: mean 0, variance σ².  Source: EX24,
+    Theorem 3.
+
+    >>> law = two_point(0.5, tau=1)
+    >>> [[round(float(part), 3) for part in atom] for atom in law.atoms(weight=0.6)]
+    [[1.0, 0.2], [-0.25, 0.8]]
     """
     return _law(TWO_POINT, sigma=sigma, tau=tau)
 
 
 def two_point_frozen(sigma: Any, p: Any) -> Law:
-    """EX24's lower-bound law with p held fixed, so that the noise is independent of the weight."""
+    """The law of EX24's lower bound with p fixed, so the noise does not depend on the weight.
+
+    >>> law = two_point_frozen(0.5, p=0.2)
+    >>> [[round(float(part), 3) for part in atom] for atom in law.atoms()]
+    [[1.0, 0.2], [-0.25, 0.8]]
+    """
     return _law(TWO_POINT_FROZEN, sigma=sigma, p=p)

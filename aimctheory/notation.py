@@ -22,9 +22,11 @@ transfer rate                  β                           α
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
@@ -148,6 +150,39 @@ class Parameter:
             )
         array.flags.writeable = False
         return float(array) if array.ndim == 0 else array
+
+
+def settle(
+    parameters: Iterable[Parameter], given: Mapping[str, Any], owner: str, *, noun: str, call: str
+) -> dict[str, Any]:
+    """The checked value of every parameter: the given one, else its default.
+
+    `noun` and `call` are for sentences: what a parameter is, and how `{name}` is given.
+
+    Raises ValueError, naming the owner, for an unknown, missing or forbidden value.
+
+    >>> width = Parameter("tau", positive("tau"), POSITIVE, (0.5, 2.0), "the half-width")
+    >>> settle([width], {"tau": 2}, "linear", noun="parameter", call="{name}")
+    {'tau': 2.0}
+    """
+    known = {p.name: p for p in parameters}
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise ValueError(
+                f"{owner} has no {noun} {name!r}; it has: {', '.join(known) or 'none'}"
+                + (f" (did you mean {near[0]!r}?)" if near else "")
+            )
+    values: dict[str, Any] = {}
+    for name, p in known.items():
+        value = given.get(name, p.default)
+        if isinstance(value, str) and value in known:
+            value = given.get(value, known[value].default)
+        if value is None:
+            how = call.format(name=name)
+            raise ValueError(f"{owner} needs {how}, {p.meaning}; give a value in {p.domain}")
+        values[name] = p.checked(value, owner)
+    return values
 
 
 @dataclass(frozen=True, slots=True)

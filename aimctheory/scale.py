@@ -1,7 +1,7 @@
 """How much work a check or a study does: quick, default or full.
 
-One record with one method.  A claim or a study asks the scale for its own sizes, so that nothing
-else in the package has to know what "quick" means for it.
+A claim or a study gives its own three sizes to `Scale.pick`, so no other module has to know what
+"quick" means for that claim.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NAMES = ("quick", "default", "full")
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """One of three sizes: "quick" to look, "default" to decide, "full" to quote.
+    """One of three sizes: "quick" for a look, "default" for a verdict, "full" for numbers to quote.
 
     >>> QUICK.pick(10, 100, 1000), DEFAULT.pick(10, 100, 1000), FULL.pick(10, 100, 1000)
     (10, 100, 1000)
@@ -34,7 +34,7 @@ class Scale:
             raise ValueError(f"scale: name = {self.name!r} is not one of {', '.join(_NAMES)}")
 
     def pick(self, quick: T, default: T, full: T) -> T:
-        """Whichever of the three values belongs to this scale.
+        """The value of the three that belongs to this scale.
 
         >>> Scale("quick").pick(5, 7, 9)
         5

@@ -1,13 +1,12 @@
-"""Numbers with intervals: arrays in, numbers out.
+"""Estimates with intervals: means over independent replicates or along one chain.
 
-Responsible for every interval and every test of the package: means over independent replicates or
-along one chain, slopes in log-log scale, and the margin by which a number keeps what is stated of
-it.  It knows nothing of devices, runs or claims, and imports nothing of ours.
+Every interval is value ± t·s/√n, with s the standard deviation of n independent samples and t the
+Student quantile.  `level` is the probability that the interval misses the true mean, 1e-6 by
+default: a comparison that should succeed fails once in a million.  The level is exact for normal
+samples.  Time averages are nearly normal.  Skewed samples need many replicates: with 100 samples of
+a χ² law of one degree of freedom, the interval misses 400 times as often as stated.
 
-The one formula is value ± t·s/√n, with t the Student quantile of a two-sided test whose chance of
-a false alarm is `level`.  The level is 1e-6 unless said otherwise: a claim that holds fails one
-comparison in a million.  That is exact for normal samples; time averages are nearly normal, but
-skewed samples need many (a χ² of one degree of freedom misses 400 times as often with 100).
+This module knows nothing about devices, runs or claims and imports no other module of the package.
 """
 
 from __future__ import annotations
@@ -24,17 +23,19 @@ from scipy import special
 Array = NDArray[np.float64]
 
 FALSE_ALARM = 1e-6
-"""The two-sided chance that an interval misses the number it is about."""
+"""The probability that an interval misses the number it estimates, on either side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
     """A measured number, or array of numbers, and the half-width of its interval.
 
-    `level` is the chance that the interval misses (two-sided), `n` the number of independent
-    samples behind it, `method` how it was made.  Adding a constant or multiplying by one gives an
-    Estimate again.
+    `level` is the probability that the interval misses, on either side; `n` the number of
+    independent samples; `method` the name of the method.  A constant added to an Estimate or
+    multiplied by one gives an Estimate.
 
+    Examples
+    --------
     >>> print(Estimate(0.42981, 0.00041) - 0.5)
     -0.0702 ± 0.0004
     >>> print(Estimate(np.array([1.0, 2.0]), np.array([0.1, 0.03])))
@@ -47,7 +48,7 @@ class Estimate:
     n: int = 1
     method: str = "given"
 
-    # NumPy must hand `array - estimate` to us instead of making an array of objects.
+    # With this, NumPy leaves `array - estimate` to `__rsub__`; else it makes an array of objects.
     __array_ufunc__: ClassVar[None] = None
 
     @property
@@ -99,13 +100,13 @@ class Estimate:
 
 
 def as_number(value: ArrayLike) -> float | Array:
-    """A float from anything without axes, an array of floats from the rest."""
+    """A float where `value` has no axes, else an array of floats."""
     array = np.asarray(value, dtype=float)
     return float(array) if array.ndim == 0 else array
 
 
 def _with_interval(value: float, half: float) -> str:
-    """`value` to the digit at which `half` has its first one, or its second after a leading 1."""
+    """`value ± half`, rounded to the first digit of `half`, or to the second after a leading 1."""
     if not (math.isfinite(value) and math.isfinite(half)):
         return f"{value:.6g} ± {half:.2g}"
     if half == 0:
@@ -114,6 +115,8 @@ def _with_interval(value: float, half: float) -> str:
     power = 0 if 1e-4 <= size < 1e6 else math.floor(math.log10(size))
     value, half = value / 10.0**power, half / 10.0**power
     decimals = -math.floor(math.log10(half))
+    # A half-width that begins with 1 keeps a second digit: one digit would round it by up to a
+    # third.  From 1.95 on the half-width rounds to 2.
     if half * 10.0**decimals < 1.95:
         decimals += 1
     digits = max(decimals, 0)
@@ -122,7 +125,10 @@ def _with_interval(value: float, half: float) -> str:
 
 
 def finite_samples(samples: ArrayLike, least: int, what: str) -> Array:
-    """The samples as an array; ValueError for fewer than `least`, or one that is not finite."""
+    """The samples as an array of floats; the first axis counts them.
+
+    Raises ValueError for fewer than `least` samples, or for an entry that is not finite.
+    """
     array = np.asarray(samples, dtype=float)
     if array.ndim == 0 or len(array) < least:
         count = 0 if array.ndim == 0 else len(array)
@@ -142,14 +148,14 @@ def replicate_mean(samples: ArrayLike, *, level: float = FALSE_ALARM) -> Estimat
     Parameters
     ----------
     samples
-        Shape (R, …), one row for each replicate.
+        Shape (R, …), the replicates along the first axis.
     level
-        The two-sided chance that the interval misses the mean.
+        The probability that the interval misses the mean, on either side.
 
     Returns
     -------
     Estimate
-        Of shape (…), or of floats where `samples` has one axis.
+        Value and half-width have shape (…), or are floats where `samples` has one axis.
 
     Raises
     ------
@@ -168,16 +174,26 @@ def replicate_mean(samples: ArrayLike, *, level: float = FALSE_ALARM) -> Estimat
 
 
 def batch_mean(samples: ArrayLike, *, batches: int = 64, level: float = FALSE_ALARM) -> Estimate:
-    """The mean along one chain of correlated samples, from the scatter of batch means.
+    """The mean along one chain of correlated samples, by the method of batch means.
 
-    The chain is cut into `batches` equal pieces (a remainder at its start is dropped), whose means
-    count as independent replicates.  Warns when neighbouring batch means are correlated: then the
-    batches are shorter than the chain's memory, and the interval too narrow.
+    The chain is cut into `batches` equal pieces, and the means of the pieces count as independent
+    replicates.  A remainder at the start of the chain is dropped.  Warns where neighbouring batch
+    means are correlated: the batches are then shorter than the chain's memory, and the interval is
+    too narrow.
 
     Parameters
     ----------
     samples
         Shape (T, …), in the order of time, after the transient.
+    batches
+        The number of pieces.
+    level
+        The probability that the interval misses the mean, on either side.
+
+    Returns
+    -------
+    Estimate
+        As from `replicate_mean`, with `n` the number of batches.
 
     Raises
     ------
@@ -196,11 +212,14 @@ def batch_mean(samples: ArrayLike, *, batches: int = 64, level: float = FALSE_AL
     length = len(array) // batches
     means = array[-length * batches :].reshape(batches, length, *array.shape[1:]).mean(axis=1)
     found = replicate_mean(means, level=level)
+    # The lag-one autocorrelation of the batch means; 0 for a constant chain, whose squares are 0.
     centred = means - means.mean(axis=0)
-    spread = np.asarray(np.sum(centred**2, axis=0))
+    squares = np.asarray(np.sum(centred**2, axis=0))
     products = np.sum(centred[1:] * centred[:-1], axis=0)
-    correlation = np.max(np.divide(products, spread, out=np.zeros(spread.shape), where=spread > 0))
-    # Without memory the correlation scatters by 1/√batches: five times that is a one in a million.
+    correlations = np.divide(products, squares, out=np.zeros(squares.shape), where=squares > 0)
+    correlation = np.max(correlations)
+    # Of independent batch means its standard deviation is 1/√batches; five of these are exceeded
+    # less than once in a million.
     if correlation > 5 / math.sqrt(batches):
         warnings.warn(
             f"neighbouring batches of {length} samples are correlated ({correlation:.2f}): "
@@ -211,143 +230,11 @@ def batch_mean(samples: ArrayLike, *, batches: int = 64, level: float = FALSE_AL
 
 
 def student(level: float, n: int) -> float:
-    """The Student quantile of a two-sided test of n samples at a level."""
+    """The t for which |mean − true mean| > t·s/√n has probability `level`, for n normal samples.
+
+    >>> round(student(0.05, 3), 3)
+    4.303
+    """
     if not 0 < level < 1:
         raise ValueError(f"level = {level!r} is outside (0, 1); it is the chance of a false alarm")
     return -float(special.stdtrit(n - 1, level / 2))
-
-
-def local_slopes(x: ArrayLike, error: ArrayLike) -> Array:
-    """The slopes d log error / d log x between neighbouring points, shape (n − 1,).
-
-    Raises
-    ------
-    ValueError
-        Unless `x` and `error` are positive arrays of one length and neighbouring x differ.
-
-    Examples
-    --------
-    >>> local_slopes([1, 2, 4], [3, 12, 48])
-    array([2., 2.])
-    """
-    places, errors = np.asarray(x, dtype=float), np.asarray(error, dtype=float)
-    if places.ndim != 1 or places.shape != errors.shape or len(places) < 2:
-        raise ValueError(
-            f"x of shape {places.shape} and error of shape {errors.shape}: slopes need two arrays "
-            "of one length, two points or more"
-        )
-    if not (np.all(places > 0) and np.all(errors > 0) and np.all(np.diff(places) != 0)):
-        raise ValueError("x and error: a log-log slope needs positive numbers and distinct x")
-    slopes: Array = np.diff(np.log(errors)) / np.diff(np.log(places))
-    return slopes
-
-
-def slope(x: ArrayLike, samples: ArrayLike, *, level: float = FALSE_ALARM) -> Estimate:
-    """The least-squares slope of log |mean over replicates| against log x, by the jackknife.
-
-    The mean is taken before the logarithm, so single replicates may have either sign.
-
-    Parameters
-    ----------
-    x
-        Shape (n,), positive.
-    samples
-        Shape (R, n), one row for each replicate.
-
-    Raises
-    ------
-    ValueError
-        If a mean is not told apart from zero (leaving one replicate out changes its sign).
-
-    Examples
-    --------
-    >>> errors = [[1.0, 2.1, 4.0], [1.1, 2.0, 4.1], [0.9, 1.9, 3.9]]
-    >>> print(slope([1.0, 2.0, 4.0], errors, level=0.05))
-    1.00 ± 0.13
-    """
-    array = finite_samples(samples, 3, "replicates")
-    x = np.asarray(x, dtype=float)
-    if array.ndim != 2 or array.shape[1:] != x.shape or len(x) < 2 or np.any(x <= 0):
-        raise ValueError(
-            f"x of shape {x.shape} and samples of shape {array.shape}: the slope needs positive x "
-            "(n,) with n > 1 and samples (replicates, n)"
-        )
-    n = len(array)
-    whole = array.mean(axis=0)
-    others = (n * whole - array) / (n - 1)
-    if np.any(others * whole <= 0):
-        raise ValueError("samples: a mean is not told apart from zero; use more replicates")
-    # Least squares is linear in log error: slope = Σ weight·log|error|.
-    weight = np.log(x) - np.log(x).mean()
-    weight /= weight @ weight
-    value = float(weight @ np.log(np.abs(whole)))
-    pseudo = n * value - (n - 1) * (np.log(np.abs(others)) @ weight)
-    return Estimate(value, replicate_mean(pseudo, level=level).half_width, level, n, "jackknife")
-
-
-@dataclass(frozen=True, slots=True)
-class Margin:
-    """(allowed − found)/scale with its interval; single numbers or arrays of one shape.
-
-    Above 0 a statement holds, below 0 it fails, across 0 it is undecided.
-
-    >>> Margin(0.3, 0.1, 0.5).state, Margin(0.3, -0.1, 0.7).state, Margin(-2, -3, -1).state
-    ('holds', 'undecided', 'fails')
-    """
-
-    value: float | Array
-    low: float | Array
-    high: float | Array
-
-    @property
-    def state(self) -> str:
-        """Whether it "holds" (no element may be below 0), "fails" (one surely is) or neither."""
-        if np.any(np.asarray(self.high) < 0):
-            return "fails"
-        return "holds" if np.all(np.asarray(self.low) >= 0) else "undecided"
-
-    def worst(self) -> int:
-        """The flat index of the worst element: failures first, then doubts, then the smallest."""
-        value, low, high = (np.ravel(a) for a in (self.value, self.low, self.high))
-        rank = np.where(high < 0, 0, np.where(low < 0, 1, 2))
-        return int(np.lexsort((value, rank))[0])
-
-    def at(self, index: int) -> Margin:
-        """The margin of one element, as floats."""
-        return Margin(*(float(np.ravel(a)[index]) for a in (self.value, self.low, self.high)))
-
-
-def equivalence(difference: ArrayLike, half_width: ArrayLike, within: ArrayLike) -> Margin:
-    """The margin of |difference| ≤ within, as two one-sided tests: 1 at equality, 0 at the edge.
-
-    (within − |difference|)/within; where `within` is 0 the scale is 1.
-
-    >>> equivalence(0.5, 0.1, 2.0).value
-    0.75
-    >>> equivalence(0.02, 0.1, 0.1).state
-    'undecided'
-    """
-    found, width, within = (np.asarray(a, dtype=float) for a in (difference, half_width, within))
-    if np.any(within < 0):
-        raise ValueError(f"within = {within} is below 0; it is the largest difference allowed")
-    found, scale = np.abs(found), np.where(within > 0, within, 1.0)
-    return Margin(
-        as_number((within - found) / scale),
-        as_number((within - found - width) / scale),
-        as_number((within - np.maximum(found - width, 0.0)) / scale),
-    )
-
-
-def bound(excess: ArrayLike, half_width: ArrayLike, scale: ArrayLike) -> Margin:
-    """The margin of excess ≤ 0, one-sided: −excess/scale; where `scale` is 0 it is taken as 1.
-
-    >>> bound(-0.5, 0.1, 2.0).value
-    0.25
-    """
-    excess, width, scale = (np.asarray(a, dtype=float) for a in (excess, half_width, scale))
-    scale = np.where(scale > 0, scale, 1.0)
-    return Margin(
-        as_number(-excess / scale),
-        as_number(-(excess + width) / scale),
-        as_number(-(excess - width) / scale),
-    )

@@ -1,13 +1,15 @@
 """Handwritten digits: what the penalty costs on real data, beside what the noise predicts.
 
-Softmax regression on scikit-learn's digits.  The only noise is that of the mini-batches, and each
-replicate draws its own.  Predicted for Analog SGD is the point where its mean drift vanishes,
+The model is softmax regression on scikit-learn's digits.  The only noise is that of the
+mini-batches, and each replicate draws its own.  Analog SGD is predicted to settle where its mean
+drift vanishes,
 
-    ∇f(w) + E|∇f(w) + ξ| R(w) = 0,
+    ∇f(w) + E|∇f(w) + ξ| R(w) = 0.
 
-in two ways: with E|∇f + ξ| = Σ as measured at the digital optimum w* (the minimiser of f_Σ, RF25
-Theorem 1), and with Gaussian ξ of the size measured at w itself.  Around that point the iterates
-are taken to scatter as those of Digital SGD do around w*, in proportion to the noise.
+The zero is found in two ways: with E|∇f + ξ| = Σ as measured at the digital optimum w* (which gives
+the minimiser of f_Σ, RF25 Theorem 1), and with Gaussian ξ of the size measured at w itself.  Around
+the zero the iterates are assumed to scatter as those of Digital SGD do around w*, in proportion to
+the noise.
 """
 
 from __future__ import annotations
@@ -28,12 +30,18 @@ from aimctheory.objectives.softmax import softmax_digits
 from aimctheory.simulator.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
-BATCH, RATE, SEED, LEVEL = 10, 0.1, 0, 0.05
+BATCH, RATE, SEED = 10, 0.1, 0
+LEVEL = 0.05
+"""The chance that an interval misses."""
 RUNS = {
     "analog": (analog_sgd, 1.0, {}),
     "residual": (residual_learning, 1.5, {"transfer_rate": 0.05 * RATE, "mixing": 1.0}),
 }
-WHATS = ("loss", "accuracy", "distance")
+"""An algorithm, its steps in units of Analog SGD's, and its hyper-parameters besides the rate.
+
+Residual Learning is the slower one: its W moves only by small transfers from P.
+"""
+QUANTITIES = ("loss", "accuracy", "distance")
 CELLS = {
     "power, γ = 0.5": lambda tau: power(tau=tau, gamma=0.5),
     "linear": lambda tau: linear(tau=tau),
@@ -47,16 +55,26 @@ CELLS = {
 def train(
     objective: Any, algorithm: Any, cells: Any, steps: int, replicates: int, **hyper: Any
 ) -> Any:
-    """A run from zero weights: its late iterates (R, records, D) and their mean (R, D)."""
+    """A run from zero weights: its late iterates (R, records, D) and their mean (R, D).
+
+    Late are the last two fifths of the steps.
+    """
 
     def weight(state: Any, hyper: Any, gradient: Any, ops: Any) -> Any:
         return algorithm.readout(state, hyper, ops)
 
     late = 3 * steps // 5
     run = simulate(
-        algorithm, cells, objective, hyper={"learning_rate": RATE, **hyper}, steps=steps,
-        replicates=replicates, rng=SEED, record_every=steps // 40, averages={"weight": weight},
-    )  # fmt: skip
+        algorithm,
+        cells,
+        objective,
+        hyper={"learning_rate": RATE, **hyper},
+        steps=steps,
+        rng=SEED,
+        replicates=replicates,
+        record_every=steps // 40,
+        averages={"weight": weight},
+    )
     return run.readout[:, run.steps > late], run.samples("weight", after=late)
 
 
@@ -72,8 +90,9 @@ def scores(objective: Any, iterates: Any, groups: int = 1) -> dict[str, Any]:
 
 
 def distance(offsets: Any, groups: int) -> Any:
-    """‖E w − w*‖ of each group of replicates, the scatter of their means taken off."""
+    """‖E w − w*‖ for each group of replicates, from their mean offsets w − w*."""
     each = offsets.reshape(groups, -1, offsets.shape[-1])
+    # The square of a mean exceeds the square of the expectation by the variance of the mean.
     square = each.mean(axis=1) ** 2 - each.var(axis=1, ddof=1) / each.shape[1]
     return np.sqrt(np.maximum(square.sum(axis=1), 0.0))
 
@@ -81,7 +100,7 @@ def distance(offsets: Any, groups: int) -> Any:
 # ---- what is predicted -----------------------------------------------------------------------
 
 
-def spread(objective: Any, weight: Any) -> Any:
+def noise_deviation(objective: Any, weight: Any) -> Any:
     """σ, the standard deviation of a mini-batch gradient at `weight`, from all single samples."""
     every = np.arange(objective.samples)[:, None]
     single = objective.gradient(np.broadcast_to(weight, (every.size, weight.size)), every)
@@ -89,18 +108,22 @@ def spread(objective: Any, weight: Any) -> Any:
 
 
 def settle(objective: Any, cell: Any, mean_abs: Any, weight: Any) -> Any:
-    """The zero of ∇f(w) + mean_abs(∇f, w) R(w), by Newton steps that keep a Hessian for a while."""
+    """The zero of ∇f(w) + mean_abs(∇f, w) R(w), by Newton steps.
+
+    Raises ValueError if it is not found in 200 steps.
+    """
     low, high = cell.dynamic_range
     for count in range(200):
-        slope = objective.gradient(weight[None])[0]
-        size = mean_abs(slope, weight)
-        drift = slope + size * cell.ratio(weight)
+        gradient = objective.gradient(weight[None])[0]
+        size = mean_abs(gradient, weight)
+        drift = gradient + size * cell.ratio(weight)
         if np.abs(drift).max() < 1e-6:
             return weight
-        if count % 10 == 0:
-            bend = (cell.ratio(weight + 1e-6) - cell.ratio(weight - 1e-6)) / 2e-6
-            factor = cho_factor(objective.hessian(weight) + np.diag(size * bend))
+        if count % 10 == 0:  # the Hessian is expensive, and changes slowly
+            slope = (cell.ratio(weight + 1e-6) - cell.ratio(weight - 1e-6)) / 2e-6
+            factor = cho_factor(objective.hessian(weight) + np.diag(size * slope))
         step = cho_solve(factor, drift)
+        # At most 9/10 of the way to saturation, so that the weight stays inside the range.
         weight = np.clip(weight - step, 0.1 * weight + 0.9 * low, 0.1 * weight + 0.9 * high)
     raise ValueError(
         f"{cell!r}: the mean drift's zero was not found in 200 steps; use a larger tau"
@@ -117,22 +140,24 @@ def predict(objective: Any, noise: Any, make: Any, taus: Any, scatter: Any) -> d
     optimum, (Sigma, sigma) = objective.minimiser.value, noise
     shape = relative(Sigma, sigma)  # 0.19 to 0.81 here, √(2/π) = 0.80 for a Gaussian
 
-    def local(slope: Any, weight: Any) -> Any:
-        return gaussian(shape * spread(objective, weight) * np.sqrt(np.pi / 2)).mean_abs(slope)
+    def local(gradient: Any, weight: Any) -> Any:
+        # √(π/2) makes Σ/σ of the Gaussian equal to `shape`.
+        deviation = shape * noise_deviation(objective, weight) * np.sqrt(np.pi / 2)
+        return gaussian(deviation).mean_abs(gradient)
 
-    ways = {"constant": lambda slope, weight: Sigma, "local": local}
-    rows: dict[str, list[Any]] = {f"{w} {what}": [] for w in ways for what in WHATS}
-    for name, mean_abs in ways.items():
+    ways = {"constant": lambda gradient, weight: Sigma, "local": local}
+    lines: dict[str, list[Any]] = {f"{way} {what}": [] for way in ways for what in QUANTITIES}
+    for way, mean_abs in ways.items():
         weight = optimum
-        for tau in taus[::-1]:
+        for tau in taus[::-1]:  # from the widest range, where the optimum is a good start
             weight = settle(objective, make(tau), mean_abs, weight)
-            now = sigma if name == "constant" else spread(objective, weight)
-            iterates = weight + scatter * relative(now, sigma)
+            here = sigma if way == "constant" else noise_deviation(objective, weight)
+            iterates = weight + scatter * relative(here, sigma)
             loss = objective.value(iterates).mean() - objective.minimum.value
             found = loss, objective.accuracy(iterates).mean(), np.linalg.norm(weight - optimum)
-            for what, value in zip(WHATS, found, strict=True):
-                rows[f"{name} {what}"].append(value)
-    return {name: np.array(values[::-1]) for name, values in rows.items()}
+            for what, value in zip(QUANTITIES, found, strict=True):
+                lines[f"{way} {what}"].append(value)
+    return {name: np.array(values[::-1]) for name, values in lines.items()}
 
 
 # ---- the study -------------------------------------------------------------------------------
@@ -144,15 +169,21 @@ def compute(scale: Any) -> dict[str, Any]:
     each, steps = scale.pick(3, 6, 16), scale.pick(600, 2000, 10_000)
     tau, optimum = np.repeat(taus, each)[:, None], objective.minimiser.value
     iterates, _ = train(objective, digital_sgd, None, steps, 2 * each)
+    # Every fourth record is enough for the predictions, which average over the scatter.
     scatter = (iterates - optimum)[:, ::4].reshape(-1, optimum.size)
     noise = objective.sampling_noise(optimum)
     names = scale.pick(["linear"], list(CELLS), list(CELLS))
     data: dict[str, Any] = {
-        "tau": taus, "cells": np.array(names), "seed": SEED, "batch": BATCH, "rate": RATE,
-        "level": LEVEL, "largest weight": np.abs(optimum).max(),
+        "tau": taus,
+        "cells": np.array(names),
+        "seed": SEED,
+        "batch": BATCH,
+        "rate": RATE,
+        "level": LEVEL,
+        "largest weight": np.abs(optimum).max(),
         "predicted floor": RATE * np.sum(noise[1] ** 2) / 4,
         **{f"digital {key}": value for key, value in scores(objective, iterates).items()},
-    }  # fmt: skip
+    }
     for name in names:
         make = CELLS[name]
         for key, (algorithm, length, hyper) in RUNS.items():

@@ -1,7 +1,7 @@
 """Where Analog SGD settles: simulated, exact, and in the forms of RF25 Theorems 1 and 5.
 
-Top row: against the noise, at a fixed minimiser.  Bottom row: against the distance from the
-symmetric point, at a fixed noise.  Shown is the bias E[w] − w*; f″ = τ = 1.
+Every panel shows the bias E[w] − w*, for f″ = τ = 1.  Top: against the noise, at a fixed minimiser.
+Bottom: against the distance of the minimiser from the symmetric point, at a fixed noise.
 """
 
 from __future__ import annotations
@@ -33,16 +33,15 @@ AVERAGES = {
     "noise": lambda state, hyper, gradient, ops: ops.noise("gradient"),
     "size": lambda state, hyper, gradient, ops: abs(ops.noise("gradient")),
 }
-
-
 FINE = 61
+"""Points of a line of the theory."""
 
 
 def theory(cell: Any, sigmas: np.ndarray, minimiser: np.ndarray) -> dict[str, Any]:
-    """The bias by every formula, along a fine sweep; one coordinate is one point of it."""
+    """The bias by every formula, for each pair of noise and minimiser (each is one coordinate)."""
     center = cell.symmetric_point()
     bowl, law = quadratic(minimiser=minimiser), gaussian(sigmas)
-    pull = _slope(cell, center) * law.mean_abs(0.0)
+    pull = slope_of_ratio(cell, center) * law.mean_abs(0.0)  # R'(w⋄) Σ
     printed = (minimiser - pull * center) / (1 - pull)  # RF25 (50), p. 24, with f'' = 1
     settled = {
         "root": exact.drift_root(analog_sgd, cell, bowl, law),
@@ -58,14 +57,21 @@ def measured(cell: Any, sigmas: np.ndarray, minimiser: np.ndarray, scale: Any) -
     each = scale.pick(20, 200, 1000)
     steps = scale.pick(2_000, 10_000, 60_000)
     run = simulate(
-        analog_sgd, cell, quadratic(minimiser=np.repeat(minimiser, each)[:, None]), steps=steps,
-        hyper={"learning_rate": RATE}, noise=gaussian(np.repeat(sigmas, each)[:, None]),
-        replicates=each * sigmas.size, averages=AVERAGES, rng=SEED,
+        analog_sgd,
+        cell,
+        quadratic(minimiser=np.repeat(minimiser, each)[:, None]),
+        hyper={"learning_rate": RATE},
+        noise=gaussian(np.repeat(sigmas, each)[:, None]),
         start={"W": cell.symmetric_point()},
-    )  # fmt: skip
+        steps=steps,
+        rng=SEED,
+        replicates=each * sigmas.size,
+        averages=AVERAGES,
+    )
     late = (run.samples(name, after=steps // 4)[:, 0] for name in AVERAGES)
     W, noise, size = (samples.reshape(sigmas.size, each).T for samples in late)
-    # Nearly all the scatter of a mean weight is that of the noise drawn, whose means are known.
+    # Nearly all the scatter of a mean weight comes from the noise drawn, ξ and |ξ|, whose
+    # expectations are known.
     found = controlled_mean(W, [noise, size - gaussian(sigmas).mean_abs(0.0)])
     law = [
         exact.stationary_law(cell, quadratic(minimiser=m), gaussian(s), RATE).mean
@@ -78,7 +84,7 @@ def measured(cell: Any, sigmas: np.ndarray, minimiser: np.ndarray, scale: Any) -
     }
 
 
-def _slope(cell: Any, center: float, step: float = 1e-5) -> float:
+def slope_of_ratio(cell: Any, center: float, step: float = 1e-5) -> float:
     """R'(w⋄) by a central difference."""
     return float(cell.ratio(center + step) - cell.ratio(center - step)) / (2 * step)
 
@@ -86,10 +92,12 @@ def _slope(cell: Any, center: float, step: float = 1e-5) -> float:
 def compute(scale: Any) -> dict[str, Any]:
     points_each = scale.pick(3, 6, 12)
     data: dict[str, Any] = {
-        "seed": np.array(SEED), "rate": np.array(RATE), "cells": np.array(list(CELLS)),
+        "seed": np.array(SEED),
+        "rate": np.array(RATE),
+        "cells": np.array(list(CELLS)),
         "distance at which the noise varies": np.array(DISTANCE),
         "noise at which the distance varies": np.array(NOISE),
-    }  # fmt: skip
+    }
     for key, ends in (("noise", (0.1, 1.0)), ("distance", (0.05, 0.55))):
         for grid, count in (("points", points_each), ("curve", FINE)):
             x = np.linspace(*ends, count)
@@ -125,9 +133,11 @@ def draw(data: dict[str, Any]) -> Any:
             crosses = {"color": "black", "markersize": 9, "label": "stationary law"}
             ax.plot(x, data[prefix + "law"], "+", **crosses)
             ax.errorbar(
-                x, data[prefix + "simulated"], yerr=data[prefix + "half_width"],
+                x,
+                data[prefix + "simulated"],
+                yerr=data[prefix + "half_width"],
                 **points(6, marker="o", markersize=3.5, label="simulation"),
-            )  # fmt: skip
+            )
             ax.axhline(0, color="0.4", linewidth=0.7)
             ax.set_ylim(-0.42, 0.25)
         axes[0, column].set_title(f"({'abcd'[column]}) {name}", fontsize=8)
@@ -144,24 +154,33 @@ def summary(data: dict[str, Any]) -> dict[str, Any]:
     prefixes = [f"{name} {key} " for name in data["cells"] for key in ("noise", "distance")]
 
     def worst(one: str, other: str) -> float:
+        """The largest difference between two series over all panels."""
         return max(float(np.max(np.abs(data[p + one] - data[p + other]))) for p in prefixes)
 
     printed = np.concatenate([data[p + "printed at points"] for p in prefixes])
     found = np.concatenate([data[p + "simulated"] for p in prefixes])
-    wrong = ~(printed * found > 0)
+    wrong = ~(printed * found > 0)  # NaN, where W^S is next to its pole, counts as wrong
+    widest = max(float(data[p + "half_width"].max()) for p in prefixes)
     return {
         "simulation against stationary law, largest difference": (worst("simulated", "law"), "τ"),
-        "half-width of the widest interval": (
-            max(float(data[p + "half_width"].max()) for p in prefixes), "τ"),
+        "half-width of the widest interval": (widest, "τ"),
         "stationary law against root of the drift": (
-            worst("law", "root at points"), f"τ, at α = {float(data['rate'])}"),
+            worst("law", "root at points"),
+            f"τ, at α = {float(data['rate'])}",
+        ),
         "minimiser of f_Σ against root of the drift": (
-            worst("penalised at points", "root at points"), "τ"),
+            worst("penalised at points", "root at points"),
+            "τ",
+        ),
         "corrected W^S against root of the drift": (
-            worst("linear at points", "root at points"), "τ"),
+            worst("linear at points", "root at points"),
+            "τ",
+        ),
         "points where printed W^S lies on the wrong side of w*, or nowhere": (
-            int(wrong.sum()), f"of {wrong.size}"),
-    }  # fmt: skip
+            int(wrong.sum()),
+            f"of {wrong.size}",
+        ),
+    }
 
 
 study = Study(

@@ -2,8 +2,9 @@
 
 (a) The bias of the weight W + γP against the learning rate.  (b) The bias at one small rate against
 a shift c of the cells, with its limit for α → 0, beside Analog SGD on the same cells.  (c) The mean
-square of the gradient.  Bias is measured as the mean of the noisy gradient, E∇f = f″·bias with
-f″ = 1: the noise has mean 0, and the update's own feedback cancels most of its fluctuation.
+square of the gradient.  The bias is measured as the mean of the noisy gradient, since E∇f is the
+bias for f″ = 1: the noise has mean 0, and the feedback of the updates cancels most of its
+fluctuation.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ W_STAR, SIGMA, MIXING, SHIFT, SEED = 0.5, 0.5, 0.4, -0.3, 0
 BOWL, NOISE = quadratic(minimiser=W_STAR), gaussian(SIGMA)
 RATES = 0.2 * 0.5 ** np.arange(7)
 SMALL = 0.0125
+"""The learning rate of panel (b)."""
 PLACES = {"no shift": (0.0, 0.0), "W shifted": (0.0, SHIFT), "P shifted": (SHIFT, 0.0)}
+"""The shifts (c_P, c_W) of panels (a) and (c)."""
 
 
 def _gradient(state: Any, hyper: Any, gradient: Any, ops: Any) -> Any:
@@ -38,14 +41,14 @@ def _square(readout: Any) -> Any:
     """∇f² at the weight that `readout` gives, without the noise."""
 
     def square(state: Any, hyper: Any, gradient: Any, ops: Any) -> Any:
-        slope = readout(state, hyper, ops) - W_STAR
-        return slope * slope
+        mean_gradient = readout(state, hyper, ops) - W_STAR
+        return mean_gradient * mean_gradient
 
     return square
 
 
 def hyper_of(rates: Any) -> dict[str, Any]:
-    """Rates of the fast and the slow array, with β = αγ^1.5/4."""
+    """The hyper-parameters for each learning rate α, with transfer rate β = αγ^1.5/4."""
     return {"learning_rate": rates, "transfer_rate": rates * MIXING**1.5 / 4, "mixing": MIXING}
 
 
@@ -58,10 +61,17 @@ def measure(rates: Any, c_P: Any, c_W: Any, scale: Any) -> dict[str, Any]:
     for algorithm in (residual_learning, analog_sgd):
         hyper = {parameter.name: hyper_of(alpha)[parameter.name] for parameter in algorithm.hyper}
         run = simulate(
-            algorithm, {name: cells[name] for name in algorithm.arrays}, BOWL, hyper=hyper,
-            noise=NOISE, start={"W": W_STAR}, steps=steps, replicates=alpha.size, rng=SEED,
+            algorithm,
+            {name: cells[name] for name in algorithm.arrays},
+            BOWL,
+            hyper=hyper,
+            noise=NOISE,
+            start={"W": W_STAR},
+            steps=steps,
+            rng=SEED,
+            replicates=alpha.size,
             averages={"gradient": _gradient, "square": _square(algorithm.readout)},
-        )  # fmt: skip
+        )
         for what in run.averages:
             estimate = replicate_mean(run.samples(what, after=steps // 3).reshape(-1, each).T)
             found[f"{algorithm.id} {what}"] = np.array([estimate.value, estimate.half_width])
@@ -72,19 +82,27 @@ def compute(scale: Any) -> dict[str, Any]:
     rates = RATES[:: scale.pick(3, 1, 1)]
     shifts = np.linspace(-0.4, 0.6, scale.pick(4, 11, 21))
     small, zero = np.full(shifts.size, SMALL), np.zeros(shifts.size)
-    rows = [(rates, *(np.full(rates.size, c) for c in pair)) for pair in PLACES.values()]
-    rows += [(small, shifts, shifts), (small, zero, shifts)]
-    names = [*PLACES, "both along c", "W along c"]
-    found = measure(*(np.concatenate(column) for column in zip(*rows, strict=True)), scale)
-    ends = np.cumsum([row[0].size for row in rows])[:-1]
+    # Sweeps of (α, c_P, c_W), simulated in one call and taken apart afterwards.
+    sweeps = {
+        name: (rates, np.full(rates.size, c_P), np.full(rates.size, c_W))
+        for name, (c_P, c_W) in PLACES.items()
+    }
+    sweeps |= {"both along c": (small, shifts, shifts), "W along c": (small, zero, shifts)}
+    joined = (np.concatenate(numbers) for numbers in zip(*sweeps.values(), strict=True))
+    found = measure(*joined, scale)
+    ends = np.cumsum([alpha.size for alpha, _, _ in sweeps.values()])[:-1]
     data: dict[str, Any] = {
-        "rate": rates, "shift": shifts, "small rate": SMALL, "fixed shift": SHIFT, "seed": SEED,
+        "rate": rates,
+        "shift": shifts,
+        "small rate": SMALL,
+        "fixed shift": SHIFT,
+        "seed": SEED,
         "level": FALSE_ALARM,
         "crossover": exact.crossover(lambda c: linear(tau=1, c=c), BOWL, NOISE, 0.0, 0.5),
-    }  # fmt: skip
+    }
     for key, values in found.items():
         pieces = np.split(values, ends, axis=1)
-        data |= {f"{name} {key}": piece for name, piece in zip(names, pieces, strict=True)}
+        data |= {f"{name} {key}": piece for name, piece in zip(sweeps, pieces, strict=True)}
     return data | theory(rates, shifts)
 
 
@@ -119,8 +137,9 @@ LOOKS = {
     "W shifted": (1, "RL, only W shifted (c = {c} in a and c)"),
     "P shifted": (2, "RL, only P shifted (c = {c} in a and c)"),
     "both along c": (4, "RL, P and W shifted"),
-    "W along c": (1, ""),
+    "W along c": (1, ""),  # looks like "W shifted", which the legend explains
 }
+"""The look of each series and its text in the legend."""
 
 
 def draw(data: dict[str, Any]) -> Any:
@@ -166,9 +185,14 @@ def draw(data: dict[str, Any]) -> Any:
     square.set(title="(c) mean square", ylabel="E[∇f(weight)²] (units of τ²)")
     how = f"points: simulation (an interval misses with chance {data['level']:g}); lines: theory"
     figure.legend(
-        keys.values(), keys.keys(), loc="outside lower center", ncols=2, handlelength=3.5,
-        title=how, title_fontsize=7.5,
-    )  # fmt: skip
+        keys.values(),
+        keys.keys(),
+        loc="outside lower center",
+        ncols=2,
+        handlelength=3.5,
+        title=how,
+        title_fontsize=7.5,
+    )
     return figure
 
 

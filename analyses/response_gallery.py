@@ -1,7 +1,7 @@
 """The response functions of RF25 Figs 1 and 5: what a cell does with an increment.
 
-Top: q₊ and q₋ over the weight.  Bottom: their mean F and half difference G, and the penalty slope
-R = G/F that bends training.
+Top: q₊ and q₋ over the weight.  Bottom: their mean F and their half difference G.  The ratio
+R = G/F is the slope of the implicit penalty.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""How fast the simulator is, against what a good NumPy or Numba programmer would write."""
+"""Times the simulator against NumPy and plain Numba code for the same runs."""

@@ -1,10 +1,10 @@
-"""``python -m benchmarks``: one core for linear algebra, then the command."""
+"""``python -m benchmarks``: keep linear algebra to one core, then run the command."""
 
 import os
 
 
 def start() -> None:
-    """Set the environment, which NumPy reads when it is imported, and run the command."""
+    """Set the environment variables, which NumPy reads when it is imported, and run the command."""
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
     from benchmarks.command import main

@@ -1,11 +1,10 @@
-"""The same runs as a good NumPy programmer, and a plain Numba one, would write them.
+"""The benchmarked runs as a good NumPy programmer would write them, and as plain Numba loops.
 
 Each function is complete: it makes its own generator, runs `steps` steps of `replicates`
-independent weights and returns the last ones.  The NumPy loops do the fewest passes over memory
-that we found (several forms of each were timed, the fastest is kept): increments are built in place
-in `d`, and the device in the form that needs one evaluation of its response, q_± = q(±x) with
-± = sign d.  Everywhere the minimiser is 0.5, f″ = 1 and σ = 0.5; τ = 1, and is not multiplied
-with, unless said.
+independent weights and returns the last ones.  Of several forms of each NumPy loop that were timed,
+the fastest is kept: it builds the increments in place in `d`, and evaluates a response once per
+step, as q_± = q(±x) with ± = sign d.  The minimiser is 0.5, f″ = 1 and σ = 0.5.  Unless TAU
+appears, τ = 1 and no operation is spent on it.
 """
 
 from __future__ import annotations
@@ -359,13 +358,13 @@ def dense_numpy(steps: int, replicates: int, coordinates: int = 50) -> Array:
     """W ← W + d − |d| W,  d = −α ((W − w*) H + σ z), all replicates in one product."""
     rng = np.random.default_rng(0)
     H = hessian(coordinates)
-    w, d, offset, slope = np.zeros((4, replicates, coordinates))
+    w, d, offset, gradient = np.zeros((4, replicates, coordinates))
     for _ in range(steps):
         np.subtract(w, GOAL, out=offset)
-        np.matmul(offset, H, out=slope)
+        np.matmul(offset, H, out=gradient)
         rng.standard_normal(out=d)
         d *= NOISE
-        d += slope
+        d += gradient
         d *= -RATE
         np.abs(d, out=offset)
         offset *= w
@@ -375,6 +374,6 @@ def dense_numpy(steps: int, replicates: int, coordinates: int = 50) -> Array:
 
 
 def gradient_alone(objective: Any, weights: Array, batches: NDArray[np.intp]) -> None:
-    """The array call for the gradient, and nothing else: batches (steps, R, B), weights (R, D)."""
-    for rows in batches:
-        objective.gradient(weights, rows)
+    """Only the array calls for the gradients: batches (steps, R, B), weights (R, D)."""
+    for indices in batches:
+        objective.gradient(weights, indices)

@@ -1,4 +1,4 @@
-"""What the numbers were measured on."""
+"""Describes the machine that the timings were made on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aimctheory.simulator.kernel_engine import processors
 
 
 def machine() -> dict[str, str]:
-    """Processor, cores, system, and the versions that decide how fast things are."""
+    """Processor, cores, caches, system, and the versions that the timings depend on."""
     packages = {name: version(name) for name in ("numpy", "numba", "llvmlite")}
     return {
         "processor": processor(),
@@ -25,7 +25,7 @@ def machine() -> dict[str, str]:
 
 
 def processor() -> str:
-    """The model of the processor, or its family where the system does not tell."""
+    """The model of the processor; its family if the system does not tell the model."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -35,7 +35,7 @@ def processor() -> str:
 
 
 def caches() -> dict[int, int]:
-    """Bytes of each data cache of the first processor by level, where the system tells."""
+    """Bytes of each data cache of the first processor by level; {} if the system does not tell."""
     found = {}
     for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         try:

@@ -1,4 +1,4 @@
-"""The two figures and their JSON, by the same means as every other figure of the project."""
+"""The two figures and their JSON, made as studies like every other figure of the project."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from aimctheory.simulator.lane_loops import LANES
 from benchmarks import scaling
 from benchmarks.machine import machine
 from benchmarks.timing import Measurement
-from benchmarks.workloads import Row
+from benchmarks.workloads import Benchmark
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 L2_SIDE = "dimension at which a Hessian fills L2"
 SCALE = DEFAULT
-"""Timings have one size; a study is asked for one all the same."""
+"""A study needs a size to be computed; timings have one size only."""
 
 
 def summarised(values: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -30,9 +30,9 @@ def summarised(values: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(values.min()), float(np.median(values)), float(values.max())
 
 
-def codes(row: Row) -> list[str]:
-    """The source of each baseline; of a compiled one, what was compiled."""
-    return [inspect.getsource(getattr(code, "py_func", code)) for code in row.codes]
+def codes(benchmark: Benchmark) -> list[str]:
+    """The source of each baseline; of a compiled one, the Python that was compiled."""
+    return [inspect.getsource(getattr(code, "py_func", code)) for code in benchmark.codes]
 
 
 def _machine() -> dict[str, Any]:
@@ -42,36 +42,43 @@ def _machine() -> dict[str, Any]:
 # ---- the table -------------------------------------------------------------------------------
 
 
-def table_study(rows: Sequence[Row], found: Mapping[str, Measurement]) -> Study:
-    """Every row's times, round by round, what was judged, and the code it was compared with."""
+def table_study(benchmarks: Sequence[Benchmark], found: Mapping[str, Measurement]) -> Study:
+    """The times of each benchmark by round, the judged numbers, and the code of the baselines."""
     return Study(
-        "benchmarks", "The simulator against NumPy and plain Numba", (), (),
-        lambda scale: table_arrays(rows, found), draw_table, table_summary,
-    )  # fmt: skip
+        id="benchmarks",
+        title="The simulator against NumPy and plain Numba",
+        sources=(),
+        relies_on=(),
+        compute=lambda scale: table_arrays(benchmarks, found),
+        draw=draw_table,
+        summary=table_summary,
+    )
 
 
-def table_arrays(rows: Sequence[Row], found: Mapping[str, Measurement]) -> dict[str, Any]:
+def table_arrays(
+    benchmarks: Sequence[Benchmark], found: Mapping[str, Measurement]
+) -> dict[str, Any]:
     """The arrays of benchmarks.json."""
+    judged = {each.id: each.judged(found[each.id]) for each in benchmarks}
     data: dict[str, Any] = {
         **_machine(),
-        "rows": np.array([row.id for row in rows]),
-        "titles": np.array([row.title for row in rows]),
-        "sense": np.array([row.sense for row in rows]),
-        "target": np.array([row.target for row in rows]),
-        "judged (min, median, max)": np.array([summarised(r.judged(found[r.id])) for r in rows]),
+        "rows": np.array([each.id for each in benchmarks]),
+        "titles": np.array([each.title for each in benchmarks]),
+        "sense": np.array([each.sense for each in benchmarks]),
+        "target": np.array([each.target for each in benchmarks]),
+        "judged (min, median, max)": np.array([summarised(values) for values in judged.values()]),
     }
-    for row in rows:
-        measured = found[row.id]
-        data[f"{row.id}: judged"] = row.judged(measured)
-        for name in measured.names:
-            data[f"{row.id}: {name}, {row.unit}"] = measured.seconds[name] * row.scale
-        for code, text in zip(row.codes, codes(row), strict=True):
-            data[f"{row.id}: code of {code.__name__}"] = np.array(text)
+    for each in benchmarks:
+        data[f"{each.id}: judged"] = judged[each.id]
+        for name, seconds in found[each.id].seconds.items():
+            data[f"{each.id}: {name}, {each.unit}"] = seconds * each.scale
+        for code, text in zip(each.codes, codes(each), strict=True):
+            data[f"{each.id}: code of {code.__name__}"] = np.array(text)
     return data
 
 
 def table_summary(data: Data) -> dict[str, Any]:
-    """The median of each row and its target."""
+    """The median of each benchmark and its target."""
     columns = (data["rows"], data["judged (min, median, max)"], data["sense"], data["target"])
     return {
         str(name): (float(middle), f"(target {sense} {target:g})")
@@ -80,7 +87,7 @@ def table_summary(data: Data) -> dict[str, Any]:
 
 
 def draw_table(data: Data) -> Figure:
-    """Speed-ups on the left, costs in units of what is allowed on the right."""
+    """Speed-ups on the left; on the right, costs as a multiple of their targets."""
     figure, axes = new_figure(1, 2, height=3.4)
     labels = {
         "≥": "times faster: median, min … max; | target",
@@ -95,13 +102,20 @@ def draw_table(data: Data) -> Figure:
         unit = data["target"][chosen] if sense == "≤" else np.ones(chosen.size)
         low, middle, high = data["judged (min, median, max)"][chosen].T / unit
         ax.errorbar(
-            middle, place, xerr=[middle - low, high - middle],
+            middle,
+            place,
+            xerr=[middle - low, high - middle],
             **points(0),
-        )  # fmt: skip
+        )
         ax.plot(
-            data["target"][chosen] / unit, place, linestyle="none", marker="|", markersize=12,
-            markeredgewidth=2, color=COLOURS[1],
-        )  # fmt: skip
+            data["target"][chosen] / unit,
+            place,
+            linestyle="none",
+            marker="|",
+            markersize=12,
+            markeredgewidth=2,
+            color=COLOURS[1],
+        )
         ax.set_yticks(place, data["rows"][chosen])
         ax.set(xlabel=label, xscale="log", ylim=(place.min() - 0.6, 0.6))
         low_end, high_end = ax.get_xlim()
@@ -117,22 +131,29 @@ def draw_table(data: Data) -> Figure:
 def scaling_study(curves: Mapping[str, Any]) -> Study:
     """Cost against steps, replicates and dimension; memory against steps."""
     return Study(
-        "scaling", "What a run costs as it grows", (), (),
-        lambda scale: {**_machine(), **curves, L2_SIDE: np.array(scaling.side_of_l2())},
-        draw_scaling, scaling.knees,
-    )  # fmt: skip
+        id="scaling",
+        title="What a run costs as it grows",
+        sources=(),
+        relies_on=(),
+        compute=lambda scale: {**_machine(), **curves, L2_SIDE: np.array(scaling.side_of_l2())},
+        draw=draw_scaling,
+        summary=scaling.knees,
+    )
 
 
 def joined(i: int, **more: Any) -> dict[str, Any]:
-    """Keywords for measurement number `i`, its points joined to guide the eye."""
+    """Plot keywords for the `i`-th measurement, its points joined by a thin line."""
     return {**points(i), "linestyle": "-", "linewidth": 0.8, **more}
 
 
 def draw_scaling(data: Data) -> Figure:
     """Nanoseconds per update in three panels, total time dashed, and memory in the fourth."""
     figure, axes = new_figure(2, 2, height=2.6)
-    panels = {"steps": ("steps",), "replicates": ("replicates", "threads", "block"),
-              "dimension": ("dimension", "dense")}  # fmt: skip
+    panels = {
+        "steps": ("steps",),
+        "replicates": ("replicates", "threads", "block"),
+        "dimension": ("dimension", "dense"),
+    }
     fixed = scaling.knees(data)["updates that cost as much as the call"][0]
     knee = {
         "steps": (fixed / scaling.STEADY, "half is fixed cost"),
@@ -146,9 +167,11 @@ def draw_scaling(data: Data) -> Figure:
             each = seconds / data[f"{name}: updates"][:, None] * 1e9
             middle = np.median(each, axis=1)
             ax.errorbar(
-                sizes, middle, yerr=[middle - each.min(axis=1), each.max(axis=1) - middle],
+                sizes,
+                middle,
+                yerr=[middle - each.min(axis=1), each.max(axis=1) - middle],
                 **joined(i, label=str(data[f"{name}: title"])),
-            )  # fmt: skip
+            )
             total.plot(sizes, np.median(seconds, axis=1) * 1e3, **line(i, linestyle=":"))
         ax.set(xlabel=axis, ylabel="ns per update", xscale="log", yscale="log")
         total.set(ylabel="ms in all (dotted)", yscale="log")
@@ -160,8 +183,15 @@ def draw_scaling(data: Data) -> Figure:
             each.set_ylim(low, high * (high / low) ** 0.45)
         where, what = knee[axis]
         ax.axvline(where, ymax=0.7, color="0.5", linewidth=0.8)
-        ax.annotate(what, (where, 0.69), xycoords=("data", "axes fraction"), rotation=90,
-                    ha="right", va="top", fontsize=7.5)  # fmt: skip
+        ax.annotate(
+            what,
+            (where, 0.69),
+            xycoords=("data", "axes fraction"),
+            rotation=90,
+            ha="right",
+            va="top",
+            fontsize=7.5,
+        )
         ax.set_title(f"({'abc'[list(panels).index(axis)]}) cost against {axis}")
         ax.legend(loc="upper right")
     steps = data["memory: steps"]

@@ -1,6 +1,6 @@
-"""What has to be measured in a process of its own: imports, first calls, and memory.
+"""Measures imports, first calls and memory, each of which needs a new process.
 
-Each child runs one of the functions below, by the text of this very file, and prints JSON.
+A child process imports this module, runs one of its functions and prints the result as JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def child(call: str, **environment: str) -> Any:
-    """What the call of a function of this module returns in a fresh process."""
+    """The value that a call, written as text, of a function of this module has in a new process."""
     code = f"import json, sys; from benchmarks.processes import *; json.dump({call}, sys.stdout)"
     return _json([sys.executable, "-c", code], environment)
 
@@ -44,14 +44,18 @@ def _json(command: Sequence[str], environment: dict[str, str]) -> Any:
 
 
 def first_calls() -> list[float]:
-    """For eight kernels after the first of a process: a first call less a repeated one, seconds."""
+    """Seconds of a first call less those of a repeated call, for eight kernels.
+
+    A ninth kernel runs before them and is not counted: the first kernel of a process also pays for
+    imports.
+    """
     import aimctheory as at
 
     bowl, law = at.quadratic(minimiser=0.5), at.gaussian(0.5)
     rate = {"learning_rate": 0.01}
     residual = {**rate, "transfer_rate": 0.01, "mixing": 0.5}
     calls: list[tuple[Any, Any, Any, Any]] = [
-        (at.analog_sgd, at.linear(tau=1), law, rate),  # the first one, which is not counted
+        (at.analog_sgd, at.linear(tau=1), law, rate),  # not counted
         (at.analog_sgd, at.linear(tau=1), at.uniform(0.5), rate),
         (at.analog_sgd, at.power(tau=1, gamma=2), law, rate),
         (at.analog_sgd, at.power(tau=1, gamma=1.5), law, rate),
@@ -74,7 +78,7 @@ def first_calls() -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Compiling:
-    """Seconds of each kernel, compiled and from the cache."""
+    """Seconds of each kernel's first call: compiled, and loaded from the cache."""
 
     cold: Measurement
     cached: Measurement
@@ -82,7 +86,7 @@ class Compiling:
 
 @functools.cache
 def compiling() -> Compiling:
-    """First calls with an empty cache, and in another process with the cache this one left."""
+    """First calls in a process with an empty cache, then in another with the cache so filled."""
     with tempfile.TemporaryDirectory() as folder:
         cold, cached = (child("first_calls()", AIMCTHEORY_CACHE=folder) for _ in range(2))
     return Compiling(Measurement({OURS: np.array(cold)}), Measurement({OURS: np.array(cached)}))
@@ -94,19 +98,19 @@ IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_count
 
 
 def import_seconds(module: str) -> float:
-    """The seconds of one import in a fresh process, which had started before."""
+    """The seconds of one import in a new process; its own start is not counted."""
     return float(_json([sys.executable, "-c", IMPORT.format(module)], {}))
 
 
 def importing(rounds: int) -> Measurement:
-    """Seconds of importing us and of importing NumPy, in turn."""
+    """Seconds of importing aimctheory, NumPy, and aimctheory with its simulator, in turn."""
     names = {
         OURS: "aimctheory",
         "numpy": "numpy",
         "aimctheory, then simulate": "aimctheory.simulator.simulate",
     }
     for module in names.values():
-        import_seconds(module)  # once for the disk
+        import_seconds(module)  # not counted: the disk cache is filled
     found: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         for name, module in names.items():
@@ -118,10 +122,11 @@ def importing(rounds: int) -> Measurement:
 
 
 def memory(replicates: int, lengths: Sequence[int]) -> list[dict[str, float]]:
-    """The largest resident size and the peak of a call's own arrays, MB, for each number of steps.
+    """For each number of steps, the process's largest resident size and the call's own peak, in MB.
 
-    The resident size never falls, so that one process tells: growth with steps would show once it
-    exceeds what importing and compiling took; the arrays of a call are told apart from that.
+    The own peak counts the arrays of the call alone.  The largest resident size of a process never
+    falls, and importing and compiling have raised it before, so that it grows with the steps only
+    where the arrays exceed what those needed.
     """
     import resource
     import tracemalloc
@@ -132,11 +137,17 @@ def memory(replicates: int, lengths: Sequence[int]) -> list[dict[str, float]]:
 
     def run(steps: int) -> None:
         at.simulate(
-            at.analog_sgd, at.linear(tau=1), at.quadratic(minimiser=0.5),
-            hyper={"learning_rate": 0.01}, noise=at.gaussian(0.5), steps=steps, rng=0,
-            replicates=replicates, record_every=steps,
+            at.analog_sgd,
+            at.linear(tau=1),
+            at.quadratic(minimiser=0.5),
+            hyper={"learning_rate": 0.01},
+            noise=at.gaussian(0.5),
+            steps=steps,
+            rng=0,
+            replicates=replicates,
+            record_every=steps,
             averages={"w": lambda state, hyper, gradient, ops: state.W},
-        )  # fmt: skip
+        )
 
     run(lengths[0])
     found = []

@@ -1,7 +1,7 @@
-"""Contenders timed in turn, so that a machine that slows down slows all of them.
+"""Times contenders in turn, so that a machine that slows down slows all of them.
 
-A ratio is formed within each round and only then summarised: its spread says how far it can be
-trusted on this machine.
+A ratio is formed within each round and then summarised: the width of its range over the rounds
+tells how far it can be trusted on this machine.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ OURS = "aimctheory"
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A way to do the same work: `run(steps, replicates)`, and the code that a reader is shown.
+    """One way to do the work of a benchmark: `run(steps, replicates)`, and the code to show.
 
-    `steps` is how many fill about a tenth of a second: more for those that are faster.
+    `steps` is the number of steps that takes about a tenth of a second.
     """
 
     name: str
@@ -36,13 +36,13 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Seconds per unit of work, one for each round, by contender; the first one is judged."""
+    """Seconds per unit of work by contender, one number a round; the first contender is judged."""
 
     seconds: Mapping[str, Array]
 
     @property
     def names(self) -> list[str]:
-        """The contenders, ours first."""
+        """The contenders' names, ours first."""
         return list(self.seconds)
 
     def median(self, name: str) -> float:
@@ -50,12 +50,12 @@ class Measurement:
         return float(np.median(self.seconds[name]))
 
     def speedup(self, name: str) -> Array:
-        """How many times longer `name` takes than the first contender, round by round."""
+        """How many times longer `name` takes than the first contender, one number a round."""
         return self.seconds[name] / self.seconds[self.names[0]]
 
 
 def clock(work: Callable[[], Any]) -> float:
-    """The seconds that a call takes, the collector held back as `timeit` does."""
+    """The seconds that a call takes, without garbage collection, as in `timeit`."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -68,7 +68,7 @@ def clock(work: Callable[[], Any]) -> float:
 
 
 def alternate(works: Mapping[str, Callable[[], Any]], rounds: int) -> Measurement:
-    """Seconds of each piece of work, `rounds` times, one after the other."""
+    """Seconds of each piece of work; every round runs each of them once."""
     found: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
@@ -79,7 +79,7 @@ def alternate(works: Mapping[str, Callable[[], Any]], rounds: int) -> Measuremen
 def compete(
     contenders: Sequence[Contender], rounds: int, replicates: int, coordinates: int
 ) -> Measurement:
-    """Seconds per weight update of each contender, compiled before the clock starts."""
+    """Seconds per weight update of each contender.  Compilation is not timed."""
     for each in contenders:
         each.run(8, replicates)
     raw = alternate(
@@ -96,7 +96,7 @@ def _call(contender: Contender, replicates: int) -> Callable[[], Any]:
 
 @contextmanager
 def environment(**values: str) -> Iterator[None]:
-    """These variables of the environment, for as long as the block lasts."""
+    """A context with these environment variables."""
     import os
 
     before = {name: os.environ.get(name) for name in values}

@@ -1,6 +1,7 @@
-"""The rows of the table: what is run, against what, and what the design asks for.
+"""The benchmarks: each has a run of the simulator, the baselines for it, and a target.
 
-A target is printed beside its number and never asserted: a busy machine is not a regression.
+A target is printed beside the measured number and never asserted, because other work on the machine
+would make such a test fail.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ REPLICATES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Benchmark:
     """One line of the table.
 
-    `measure(rounds)` times it; `judged` turns that into the numbers, one a round, that the target
-    is about: they should be at least (sense "≥") or at most ("≤") that.  `unit` is of the times,
-    each `scale` of a second; `codes` are the functions shown beside the result.
+    `measure(rounds)` times the contenders, and `judged` makes of the times the numbers, one a
+    round, that should be at least (sense "≥") or at most (sense "≤") the `target`.  Times are
+    printed in `unit`, of which `scale` make a second.  `codes` are the functions whose source is
+    shown.
     """
 
     id: str
@@ -45,23 +47,37 @@ class Row:
 
 
 def against(name: str) -> Callable[[Measurement], Array]:
-    """How many times faster we are than `name`."""
+    """A function that tells how many times faster the simulator is than `name`."""
     return lambda measured: measured.speedup(name)
 
 
 def ours(
-    algorithm: Any, device: Any, *, noise: Any, hyper: dict[str, Any], objective: Any = None,
-    threads: int = 1, averages: Any = None,
-) -> Callable[[int, int], Array]:  # fmt: skip
-    """A run of the simulator as the baselines are: `run(steps, replicates)`, the last weights."""
+    algorithm: Any,
+    device: Any,
+    *,
+    noise: Any,
+    hyper: dict[str, Any],
+    objective: Any = None,
+    threads: int = 1,
+    averages: Any = None,
+) -> Callable[[int, int], Array]:
+    """A run of the simulator in the baselines' form: `run(steps, replicates)` -> last weights."""
     bowl = objective or at.quadratic(minimiser=plain.GOAL)
 
     def run(steps: int, replicates: int) -> Array:
         with environment(AIMCTHEORY_THREADS=str(threads)):
             found = at.simulate(
-                algorithm, device, bowl, hyper=hyper, noise=noise, steps=steps, rng=0,
-                replicates=replicates, record_every=steps, averages=averages,
-            )  # fmt: skip
+                algorithm,
+                device,
+                bowl,
+                hyper=hyper,
+                noise=noise,
+                steps=steps,
+                rng=0,
+                replicates=replicates,
+                record_every=steps,
+                averages=averages,
+            )
         last = found.readout[:, -1]
         return last[:, 0] if last.shape[1] == 1 else last
 
@@ -75,15 +91,21 @@ def scalar(device: Any) -> Callable[[int, int], Array]:
 
 
 def with_moments(steps: int, replicates: int) -> Array:
-    """Scalar Analog SGD with numbers of each cell's own: last weights, means and variances."""
+    """Scalar Analog SGD, every cell with numbers of its own: last weights, means and variances."""
     tau, c, rate = (column[:, None] for column in plain.spread(replicates))
     with environment(AIMCTHEORY_THREADS="1"):
         run = at.simulate(
-            at.analog_sgd, at.linear(tau=tau, c=c), at.quadratic(minimiser=plain.GOAL),
-            hyper={"learning_rate": rate}, noise=at.gaussian(plain.NOISE), steps=steps, rng=0,
-            replicates=replicates, record_every=steps,
+            at.analog_sgd,
+            at.linear(tau=tau, c=c),
+            at.quadratic(minimiser=plain.GOAL),
+            hyper={"learning_rate": rate},
+            noise=at.gaussian(plain.NOISE),
+            steps=steps,
+            rng=0,
+            replicates=replicates,
+            record_every=steps,
             averages={"w": lambda state, hyper, gradient, ops: state.W},
-        )  # fmt: skip
+        )
     batches = run.averages["w"]
     lengths = np.diff(batches.edges)
     mean = np.average(batches.mean[:, :, 0], axis=1, weights=lengths)
@@ -94,13 +116,17 @@ def with_moments(steps: int, replicates: int) -> Array:
 def residual() -> Callable[[int, int], Array]:
     """Residual Learning v2 on linear devices, with a noisy read."""
     return ours(
-        at.residual_learning_v2, at.linear(tau=1),
+        at.residual_learning_v2,
+        at.linear(tau=1),
         noise={"gradient": at.gaussian(plain.NOISE), "read": at.gaussian(plain.READ)},
         hyper={
-            "learning_rate": plain.FAST, "transfer_rate": plain.TRANSFER, "mixing": plain.MIXING,
-            "filter_rate": plain.FILTER, "threshold": plain.THRESHOLD,
+            "learning_rate": plain.FAST,
+            "transfer_rate": plain.TRANSFER,
+            "mixing": plain.MIXING,
+            "filter_rate": plain.FILTER,
+            "threshold": plain.THRESHOLD,
         },
-    )  # fmt: skip
+    )
 
 
 @functools.cache
@@ -113,15 +139,19 @@ def dense(coordinates: int) -> Callable[[int, int], Array]:
     )
 
 
-# ---- rows ------------------------------------------------------------------------------------
+# ---- benchmarks ------------------------------------------------------------------------------
 
 
 def race(
-    id: str, title: str, target: float, *contenders: Contender,
-    replicates: int = REPLICATES, coordinates: int = 1,
-) -> Row:  # fmt: skip
-    """A row in which we are to be `target` times faster than the second contender."""
-    return Row(
+    id: str,
+    title: str,
+    target: float,
+    *contenders: Contender,
+    replicates: int = REPLICATES,
+    coordinates: int = 1,
+) -> Benchmark:
+    """The first contender should be `target` times faster than the second."""
+    return Benchmark(
         id=id,
         title=title,
         measure=lambda rounds: compete(contenders, rounds, replicates, coordinates),
@@ -134,10 +164,13 @@ def race(
 
 
 def three(
-    run: Callable[[int, int], Any], numpy: Any, numba: Any, steps: tuple[int, int, int],
+    run: Callable[[int, int], Any],
+    numpy: Any,
+    numba: Any,
+    steps: tuple[int, int, int],
     loop: Any = None,
-) -> tuple[Contender, ...]:  # fmt: skip
-    """Ours, NumPy and plain Numba; `loop` is what to show of the last, where not all of it."""
+) -> tuple[Contender, ...]:
+    """The simulator, NumPy and plain Numba; `loop` is the code to show for Numba, if not all."""
     return (
         Contender(OURS, run, steps[0]),
         Contender("NumPy", numpy, steps[1], numpy),
@@ -159,19 +192,24 @@ def two_threads(rounds: int) -> Measurement:
 
 
 def digits(rounds: int, replicates: int = 20, steps: int = 100) -> Measurement:
-    """Seconds per step of training on the digits, and of its gradients alone."""
+    """Seconds per step of training on the digits, and of the gradients of that step alone."""
     from aimctheory.objectives.softmax import softmax_digits
 
     objective = softmax_digits()
-    run = ours(at.analog_sgd, at.linear(tau=1), noise=None, hyper={"learning_rate": 0.15},
-               objective=objective)  # fmt: skip
+    run = ours(
+        at.analog_sgd,
+        at.linear(tau=1),
+        noise=None,
+        hyper={"learning_rate": 0.15},
+        objective=objective,
+    )
     size = (steps, replicates, objective.batch)
-    rows = np.random.default_rng(0).integers(objective.samples, size=size)
+    batches = np.random.default_rng(0).integers(objective.samples, size=size)
     weights = run(8, replicates)
     raw = alternate(
         {
             OURS: lambda: run(steps, replicates),
-            "gradient alone": lambda: plain.gradient_alone(objective, weights, rows),
+            "gradient alone": lambda: plain.gradient_alone(objective, weights, batches),
         },
         rounds,
     )
@@ -179,12 +217,12 @@ def digits(rounds: int, replicates: int = 20, steps: int = 100) -> Measurement:
 
 
 def share(measured: Measurement) -> Array:
-    """Our time over the other's."""
+    """The first contender's time over the second's."""
     return 1 / measured.speedup(measured.names[1])
 
 
 def seconds(measured: Measurement) -> Array:
-    """Our time itself."""
+    """The first contender's time."""
     return measured.seconds[measured.names[0]]
 
 
@@ -199,23 +237,29 @@ POWER_2 = three(
     scalar(at.power(tau=1, gamma=2)), plain.power_2_numpy, plain.power_2_numba, (5000, 300, 150)
 )
 POWER_1_5 = three(
-    scalar(at.power(tau=1, gamma=1.5)), plain.power_1_5_numpy, plain.power_1_5_numba,
+    scalar(at.power(tau=1, gamma=1.5)),
+    plain.power_1_5_numpy,
+    plain.power_1_5_numba,
     (4000, 300, 150),
-)  # fmt: skip
+)
 POWER_2_37 = three(
-    scalar(at.power(tau=1, gamma=2.37)), plain.power_2_37_numpy, plain.power_2_37_numba,
+    scalar(at.power(tau=1, gamma=2.37)),
+    plain.power_2_37_numpy,
+    plain.power_2_37_numba,
     (1000, 300, 100),
-)  # fmt: skip
+)
 EXPONENTIAL = three(
-    scalar(at.exponential(tau=1, gamma=plain.BEND)), plain.exponential_numpy,
-    plain.exponential_numba, (1500, 300, 100),
-)  # fmt: skip
+    scalar(at.exponential(tau=1, gamma=plain.BEND)),
+    plain.exponential_numpy,
+    plain.exponential_numba,
+    (1500, 300, 100),
+)
 RESIDUAL = three(residual(), plain.residual_numpy, plain.residual_numba, (2000, 150, 75))
 
-ROWS = (
+BENCHMARKS = (
     race("linear", "Analog SGD, linear response", 11, *LINEAR, SINGLE),
     race("moments", "… with outcomes, numbers of each cell, running moments", 8, *MOMENTS),
-    Row(
+    Benchmark(
         id="threads",
         title="… two threads against one (40 000 replicates)",
         measure=two_threads,
@@ -229,12 +273,15 @@ ROWS = (
     race("exponential", "Analog SGD, exponential response, γ = 2", 4, *EXPONENTIAL),
     race("residual", "Residual Learning v2, two noises", 8, *RESIDUAL),
     race(
-        "dense", "Analog SGD, dense quadratic, D = 50 (1000 replicates)", 4,
+        "dense",
+        "Analog SGD, dense quadratic, D = 50 (1000 replicates)",
+        4,
         Contender(OURS, lambda steps, replicates: dense(50)(steps, replicates), 200),
         Contender("NumPy", plain.dense_numpy, 80, plain.dense_numpy),
-        replicates=1000, coordinates=50,
+        replicates=1000,
+        coordinates=50,
     ),
-    Row(
+    Benchmark(
         id="digits",
         title="digits, D = 650, 20 replicates: a whole step over its gradient alone",
         measure=digits,
@@ -245,7 +292,7 @@ ROWS = (
         scale=1e3,
         codes=(plain.gradient_alone,),
     ),
-    Row(
+    Benchmark(
         id="compile-cold",
         title="a further kernel in a process, compiled",
         measure=lambda rounds: processes.compiling().cold,
@@ -256,7 +303,7 @@ ROWS = (
         scale=1.0,
         codes=(processes.first_calls,),
     ),
-    Row(
+    Benchmark(
         id="compile-cached",
         title="a further kernel in a process, from the cache",
         measure=lambda rounds: processes.compiling().cached,
@@ -267,7 +314,7 @@ ROWS = (
         scale=1.0,
         codes=(processes.first_calls,),
     ),
-    Row(
+    Benchmark(
         id="import",
         title="import aimctheory over import numpy",
         measure=processes.importing,
@@ -278,4 +325,4 @@ ROWS = (
         scale=1e3,
         codes=(processes.import_seconds,),
     ),
-)  # fmt: skip
+)

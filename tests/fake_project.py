@@ -4,7 +4,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
+from click.testing import CliRunner
 
+from aimctheory.command import cli, jobs
 from aimctheory.command.discover import Project
 from aimctheory.figures import Study, line, new_figure
 from aimctheory.notation import Source
@@ -14,7 +16,8 @@ CLAIM = '''
 
 import os
 
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.notation import Source
 
 claim = Claim(
@@ -73,9 +76,14 @@ old
 
 
 def write_claim(
-    folder: Path, id: str, *, expected: str = "holds", stated: str = "c.x + 1",
-    mutant: str = "c.x - 1", observed: str = "Case(x=x)",
-) -> None:  # fmt: skip
+    folder: Path,
+    id: str,
+    *,
+    expected: str = "holds",
+    stated: str = "c.x + 1",
+    mutant: str = "c.x - 1",
+    observed: str = "Case(x=x)",
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = CLAIM.format(id=id, expected=expected, stated=stated, mutant=mutant, observed=observed)
     (folder / f"{id.replace('-', '_')}.py").write_text(text)
@@ -98,6 +106,23 @@ def make_project(root: Path) -> Project:
     return project
 
 
+def caller(project, monkeypatch):
+    """A function that runs a command on the project in this process: `call("check", "--quick")`."""
+    monkeypatch.setattr(cli, "run_all", lambda todo, workers, watch: map(jobs.run, todo))
+
+    def call(*arguments, project=project):
+        return CliRunner().invoke(cli.main, [str(each) for each in arguments], obj=project)
+
+    return call
+
+
+def sentences(result):
+    """The lines on stderr, each of which has to be a sentence of ours and no traceback."""
+    lines = result.stderr.splitlines()
+    assert all(line.startswith("aimctheory: ") for line in lines), result.stderr
+    return [line.removeprefix("aimctheory: ") for line in lines]
+
+
 def compute(scale):
     x = np.linspace(0, 1, scale.pick(3, 5, 9))
     return {"x": x, "y": np.sqrt(x), "names": np.array(["a", "b"]), "seed": 7}
@@ -113,6 +138,11 @@ def draw(data):
 
 
 SQUARE = Study(
-    "square", "A square root", (Source("RF25", "Fig. 1"),), ("a-claim",), compute, draw,
+    "square",
+    "A square root",
+    (Source("RF25", "Fig. 1"),),
+    ("a-claim",),
+    compute,
+    draw,
     lambda data: {"largest": (data["y"].max(), "σ"), "number": data["x"].size},
-)  # fmt: skip
+)

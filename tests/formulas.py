@@ -50,7 +50,7 @@ def normal_mean(function, mean, deviation):
 
 
 def made(step, arrays=("W",), buffers=(), noises=("read",)):
-    """An algorithm around `step`, for testing the reader."""
+    """An algorithm around `step`, with the gradient taken at W."""
     return Algorithm(
         id="made-up",
         title="made up",

@@ -10,18 +10,36 @@ from __future__ import annotations
 
 import ast
 import builtins
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aimctheory.judge import relation
+
 ALLOWED = {"math", "cmath", "numpy", "sympy", "mpmath"}
 SIDES = {"computed", "stated", "corrected", "hypotheses"}
-RELATIONS = {"equal", "at_most", "at_least", "rate", "exists", "definition", "replace"}
-RECORDS = {"Claim", "Mutant"}
+RELATIONS = {"replace"} | {
+    name
+    for name, function in inspect.getmembers(relation, inspect.isfunction)
+    if function.__annotations__.get("return") == "Relation" and not name.startswith("_")
+}
+PARTS_OF_A_CLAIM = {"Claim", "Mutant"}
 BARRED = {
-    "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "getattr", "globals", "input",
-    "locals", "open", "setattr", "vars",
-}  # fmt: skip
+    "__import__",
+    "breakpoint",
+    "compile",
+    "delattr",
+    "eval",
+    "exec",
+    "getattr",
+    "globals",
+    "input",
+    "locals",
+    "open",
+    "setattr",
+    "vars",
+}
 CHANGING = {"add", "append", "extend", "insert", "setdefault", "update"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -255,7 +273,7 @@ def inspected(path: Path, claims: Path | None = None) -> tuple[list[str], int]:
         called = getattr(call.func, "attr", getattr(call.func, "id", ""))
         called = renamed.get(called, called)
         handed = {renamed.get(a.id, a.id) for a in call.args if isinstance(a, ast.Name)}
-        if None in keywords(call) and ({called} | handed) & RECORDS:
+        if None in keywords(call) and ({called} | handed) & PARTS_OF_A_CLAIM:
             follower.side = f"a {called}"
             follower.object_to(path, call, "takes its parts by **, which cannot be followed")
         for name, value in keywords(call).items():

@@ -1,4 +1,4 @@
-"""The baselines compute what we compute; the command prints and keeps every row.  No timings."""
+"""The baselines compute what we compute; the command prints and keeps all.  Nothing is timed."""
 
 import ast
 import json
@@ -15,9 +15,10 @@ import aimctheory as at
 from aimctheory import figures
 from benchmarks import baselines, command, picture, processes, scaling
 from benchmarks.timing import OURS, Contender, Measurement, alternate, compete, environment
-from benchmarks.workloads import ROWS
+from benchmarks.workloads import BENCHMARKS
+from tests.drawn_texts import overlapping_texts, texts_cut_off
 
-RACES = {row.id: row for row in ROWS if row.contenders}
+RACES = {each.id: each for each in BENCHMARKS if each.contenders}
 STEPS, REPLICATES = 200, 1000
 BOUND = 5.0  # standard errors: 6e-7 each, were the seeds not fixed
 FILES = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
@@ -33,10 +34,10 @@ def nothing_is_compiled_for_us(monkeypatch):
 
 
 def moments(values):
-    """Mean and variance over replicates and their standard errors, each (rows, …)."""
-    rows = values.T if values.shape[0] == REPLICATES else values
-    mean, variance = rows.mean(axis=-1), rows.var(axis=-1)
-    fourth = ((rows - mean[..., None]) ** 4).mean(axis=-1)
+    """Mean and variance over replicates and their standard errors, each (series, …)."""
+    series = values.T if values.shape[0] == REPLICATES else values
+    mean, variance = series.mean(axis=-1), series.var(axis=-1)
+    fourth = ((series - mean[..., None]) ** 4).mean(axis=-1)
     errors = np.sqrt([variance / REPLICATES, (fourth - variance**2) / REPLICATES])
     return np.array([mean, variance]), errors
 
@@ -74,8 +75,8 @@ def test_the_gradient_alone_takes_every_batch():
     class Objective:
         seen = ()
 
-        def gradient(self, weights, rows):
-            self.seen += (rows.shape,)
+        def gradient(self, weights, indices):
+            self.seen += (indices.shape,)
 
     objective = Objective()
     batches = np.zeros((5, 3, 2), dtype=np.intp)
@@ -125,10 +126,10 @@ def test_a_process_that_fails_is_one_sentence():
 # ---- the command -----------------------------------------------------------------------------
 
 
-def invented(row):
-    names = [c.name for c in row.contenders] or [OURS, "1 thread"]
+def invented(benchmark):
+    names = [c.name for c in benchmark.contenders] or [OURS, "1 thread"]
     times = {name: np.array([1.0, 2.0, 3.0]) * (i + 1) for i, name in enumerate(names)}
-    return replace(row, measure=lambda rounds: Measurement(times))
+    return replace(benchmark, measure=lambda rounds: Measurement(times))
 
 
 def curves(repeats):
@@ -150,28 +151,30 @@ def done(tmp_path_factory):
     """The whole command with invented times: what it said, and where it wrote."""
     folder = tmp_path_factory.mktemp("bench")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "ROWS", tuple(invented(row) for row in ROWS))
+        patch.setattr(command, "BENCHMARKS", tuple(invented(each) for each in BENCHMARKS))
         patch.setattr(scaling, "measure", curves)
         result = CliRunner().invoke(command.main, ["--out", str(folder)])
     assert result.exit_code == 0, result.stderr
     return result, folder
 
 
-def test_the_table_the_json_and_the_figures_carry_every_row(done):
+def test_the_table_the_json_and_the_figures_carry_every_benchmark(done):
     result, folder = done
-    head, *lines = result.stdout.split("row  ", 1)[1].splitlines()
+    head, *lines = result.stdout.split("benchmark  ", 1)[1].splitlines()
     assert "target" in head
-    assert [line.split()[0] for line in lines[: len(ROWS)]] == [row.id for row in ROWS]
-    for row in ROWS:
-        assert f"\n{row.id}: {row.title}\n" in result.stdout
-        for code in row.codes:
+    assert [line.split()[0] for line in lines[: len(BENCHMARKS)]] == [
+        each.id for each in BENCHMARKS
+    ]
+    for benchmark in BENCHMARKS:
+        assert f"\n{benchmark.id}: {benchmark.title}\n" in result.stdout
+        for code in benchmark.codes:
             assert f"| def {code.__name__}(" in result.stdout
     assert {path.name for path in folder.iterdir()} == {
         f"{name}.{kind}" for name in ("benchmarks", "scaling") for kind in ("json", "png", "pdf")
     }
     table = json.loads((folder / "benchmarks.json").read_text())
-    assert table["numbers"]["rows"] == [row.id for row in ROWS]
-    assert list(table["summary"]) == [row.id for row in ROWS]
+    assert table["numbers"]["rows"] == [each.id for each in BENCHMARKS]
+    assert list(table["summary"]) == [each.id for each in BENCHMARKS]
     assert table["numbers"]["linear: judged"] == [2.0] * 3
     assert {"machine: processor", "machine: llvmlite", "machine: python"} <= set(table["numbers"])
 
@@ -181,8 +184,8 @@ def test_nothing_drawn_overlaps_or_is_cut_off(done):
     for name, draw in (("benchmarks", picture.draw_table), ("scaling", picture.draw_scaling)):
         study = figures.Study(name, "", (), (), dict, draw, dict)
         figure = figures.drawn(study, folder / f"{name}.json")
-        assert figures.overlapping_texts(figure) == []
-        assert figures.texts_cut_off(figure) == []
+        assert overlapping_texts(figure) == []
+        assert texts_cut_off(figure) == []
 
 
 def test_the_knees_of_invented_curves_are_what_was_put_in(done):
@@ -194,16 +197,17 @@ def test_the_knees_of_invented_curves_are_what_was_put_in(done):
     assert all(name in result.stdout for name in numbers)
 
 
-def test_an_unknown_row_is_one_sentence():
+def test_an_unknown_benchmark_is_one_sentence():
     result = CliRunner().invoke(command.main, ["--only", "lineer"])
     assert (result.exit_code, result.stdout) == (2, "")
     assert re.fullmatch(
-        r"benchmarks: there is no row 'lineer'; choose from: linear, .*, scaling\n", result.stderr
+        r"benchmarks: there is no benchmark 'lineer'; choose from: linear, .*, scaling\n",
+        result.stderr,
     )
 
 
-def test_one_row_is_printed_and_written_nowhere(monkeypatch):
-    monkeypatch.setattr(command, "ROWS", tuple(invented(row) for row in ROWS))
+def test_one_benchmark_is_printed_and_written_nowhere(monkeypatch):
+    monkeypatch.setattr(command, "BENCHMARKS", tuple(invented(each) for each in BENCHMARKS))
     monkeypatch.setattr(figures, "reproduce", pytest.fail)
     result = CliRunner().invoke(command.main, ["--only", "import", "--rounds", "1"])
     assert result.exit_code == 0

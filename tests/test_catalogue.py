@@ -116,8 +116,7 @@ CELLS = [
     *(power(tau=1.2, gamma=g) for g in (0.2, 0.5, 1, 1.5, 2, 2.7, 3, 4, 5)),
     *(exponential(tau=0.9, gamma=g) for g in (0.01, 0.5, 1, 2, 4, -0.01, -0.5, -1, -2, -4)),
 ]
-QUADRATURE = ("power(tau=1.2, gamma=0.2)", "power(tau=1.2, gamma=1.5)",
-              "power(tau=1.2, gamma=2.7)", "power(tau=1.2, gamma=5)")  # fmt: skip
+QUADRATURE = {f"power(tau=1.2, gamma={gamma})" for gamma in (0.2, 1.5, 2.7, 5)}
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=repr)

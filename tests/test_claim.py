@@ -9,7 +9,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from aimctheory.judge.claim import Case, Claim, Mutant, at_most, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_most, equal
 from aimctheory.notation import Source
 
 SOURCE = Source("RF25", "Theorem 5, p. 24")

@@ -13,7 +13,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import DEFAULT, FULL, QUICK
@@ -57,10 +58,16 @@ def observe(cell, distance, sigma=0.7):
     center = cell.c
     w_star = center + distance
     return Case(
-        q_up=cell.q_up, q_down=cell.q_down, center=center, w_star=w_star, curvature=1.0,
-        Sigma=float(mean_abs(0.0, sigma)), sigma=sigma, d=distance,
+        q_up=cell.q_up,
+        q_down=cell.q_down,
+        center=center,
+        w_star=w_star,
+        curvature=1.0,
+        Sigma=float(mean_abs(0.0, sigma)),
+        sigma=sigma,
+        d=distance,
         T=effective_update(cell, w_star, sigma),
-    )  # fmt: skip
+    )
 
 
 def slope_of_ratio(c):  # R = G/F, RF25 Sec. 3.1
@@ -76,16 +83,26 @@ def stationary_point(c, sign, Sigma=None):  # RF25 p. 24-25, (46), (50), (55)
 
 
 THEOREM_5 = Claim(
-    "rf25-theorem-5", "Where Analog SGD stands still", "$T(W^S) = O(d^2)$", SOURCE,
-    expected="holds as corrected", instances=instances, observe=observe,
+    "rf25-theorem-5",
+    "Where Analog SGD stands still",
+    "$T(W^S) = O(d^2)$",
+    SOURCE,
+    expected="holds as corrected",
+    relation=rate(along="d", order=2, error=lambda c, W: abs(c.T(W))),
     hypotheses={"D = 1": lambda c: c.w_star.ndim == 1, "f'' > 0": lambda c: c.curvature > 0},
-    relation=rate(along="d", order=2, error=lambda c, W: abs(c.T(W))), computed=None,
-    stated=lambda c: stationary_point(c, -1), corrected=lambda c: stationary_point(c, +1),
-    mutants=[Mutant("the minimiser itself: no penalty", stated=lambda c: c.w_star),
-             Mutant("the symmetric point itself", stated=lambda c: 0*c.w_star + c.center),
-             Mutant("standard deviation for E|noise|",
-                    stated=lambda c: stationary_point(c, +1, c.sigma))],
-)  # fmt: skip
+    instances=instances,
+    observe=observe,
+    computed=None,
+    stated=lambda c: stationary_point(c, -1),
+    corrected=lambda c: stationary_point(c, +1),
+    mutants=[
+        Mutant("the minimiser itself: no penalty", stated=lambda c: c.w_star),
+        Mutant("the symmetric point itself", stated=lambda c: 0 * c.w_star + c.center),
+        Mutant(
+            "standard deviation for E|noise|", stated=lambda c: stationary_point(c, +1, c.sigma)
+        ),
+    ],
+)
 
 
 @pytest.mark.parametrize("scale", [QUICK, DEFAULT, FULL], ids=str)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from aimctheory.claims.rf25 import _formulas
 from aimctheory.command import discover
-from aimctheory.judge.claim import Case
+from aimctheory.judge.claim import Case, Claim
 from aimctheory.judge.verdict import check
 from aimctheory.scale import DEFAULT, QUICK
 from tests.independence import SIDES, keywords
@@ -20,6 +22,11 @@ from tests.independence import SIDES, keywords
 FOUND = discover.claims()
 TESTABLE = [each for each in FOUND.items.values() if each.record.expected != "not testable"]
 FILES = sorted({each.path for each in FOUND.items.values()})
+CLAIMS = discover.here().claims
+README = CLAIMS.parents[1] / "README.md"
+
+# A claim read as a story: what it says, how the evidence is made, what is compared, what must die.
+ORDER = [each.name for each in fields(Claim) if each.kw_only]
 STATISTICAL = {each.id for each in TESTABLE if each.record.level == "statistical"}
 LONG = STATISTICAL | {"rf25-theorem-1-stationary"}
 
@@ -44,42 +51,127 @@ def test_every_file_can_be_used():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_file_is_at_most_70_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 70
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_is_named_after_its_claim(path):
     ids = [each.id for each in FOUND.items.values() if each.path == path]
     names = (f"{path.parent.name}_{path.stem}", path.stem)
     assert all(name.replace("-", "_").startswith(names) for name in ids)
 
 
+def calls_of(text, name):
+    """The calls of `name` ("Claim" or "Mutant") in a file, by that name."""
+    calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
+    return [call for call in calls if getattr(call.func, "id", "") == name]
+
+
+def disorder(text):
+    """What is out of order in the claims and mutants of a file."""
+    found = []
+    for name in ("Claim", "Mutant"):
+        for call in calls_of(text, name):
+            given = [keyword.arg for keyword in call.keywords]
+            if len(call.args) != {"Claim": 4, "Mutant": 1}[name] or set(given) - set(ORDER):
+                found.append(f"line {call.lineno}: what stands by position, and what by name")
+            elif given != sorted(given, key=ORDER.index):
+                found.append(f"line {call.lineno}: {', '.join(given)}")
+    return found
+
+
+@pytest.mark.parametrize("path", [*FILES, README], ids=lambda path: path.stem)
+def test_a_claim_and_its_mutants_have_their_keywords_in_one_order(path):
+    text = path.read_text(encoding="utf-8")
+    if path == README:
+        (text,) = re.findall(r"```python\n(# new file: aimctheory/claims/.*?)```", text, re.DOTALL)
+    assert calls_of(text, "Claim")
+    assert disorder(text) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        'Claim("c", "t", "s", SOURCE, relation=equal(within=1), expected="holds")',
+        'Claim("c", "t", "s", SOURCE, observe=f, instances=g)',
+        'Claim("c", "t", "s", expected="holds", source=SOURCE)',
+        'Mutant("why", stated=f, instances=g)',
+    ],
+)
+def test_another_order_is_noticed(planted):
+    assert len(disorder(planted)) == 1
+
+
+def borrowed(text):
+    """The modules of the claims folder that a file imports from, and the names it takes."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("aimctheory.claims."):
+            for alias in node.names:
+                whole = file_of(f"{node.module}.{alias.name}")
+                yield (whole, "") if whole.exists() else (file_of(node.module), alias.name)
+
+
+def file_of(module):
+    return CLAIMS.joinpath(*module.split(".")[2:]).with_suffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_that_uses_another_claim_says_that_it_varies_its_experiment(path):
+    text = path.read_text(encoding="utf-8")
+    said = ast.get_docstring(ast.parse(text))
+    others = {file.stem for file, _ in borrowed(text) if not file.name.startswith("_")}
+    assert len(others) <= 1
+    assert all(f"A variation of the experiment of `{other}`" in said for other in others)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_function_of_the_stated_side_names_a_page(path):
-    text = path.read_text(encoding="utf-8")
-    lines = text.splitlines()
     silent = [
-        function.name
-        for function in stated_functions(ast.parse(text))
-        if not re.search(r"\bp\. \d", "\n".join(lines[function.lineno - 1 : function.end_lineno]))
+        f"{file.name}: {function.name}"
+        for file, function in stated_functions(path)
+        if not re.search(r"\bp\. \d", source_of(file, function))
     ]
     assert silent == []
 
 
-def stated_functions(tree):
-    """The module's own functions that the stated sides reach, by name."""
-    own = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+def source_of(file: Path, function: ast.FunctionDef):
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return "\n".join(lines[function.lineno - 1 : function.end_lineno])
+
+
+def stated_functions(path):
+    """Every function that the stated sides of a file reach by name, with the file it stands in."""
+    text = path.read_text(encoding="utf-8")
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
     sides = SIDES | {"error", "within"}
-    ahead = [value for call in calls for name, value in keywords(call).items() if name in sides]
+    ahead = [
+        (path, value) for call in calls for name, value in keywords(call).items() if name in sides
+    ]
     reached = {}
     while ahead:
-        names = {node.id for node in ast.walk(ahead.pop()) if isinstance(node, ast.Name)}
-        new = {name: own[name] for name in names & own.keys() - reached.keys()}
-        reached |= new
-        ahead += new.values()
-    return [reached[name] for name in sorted(reached)]
+        file, place = ahead.pop()
+        for name in {node.id for node in ast.walk(place) if isinstance(node, ast.Name)}:
+            home, function = function_named(name, file)
+            if function is not None and (home, name) not in reached:
+                reached[home, name] = function
+                ahead.append((home, function))
+    return [(file, function) for (file, _), function in sorted(reached.items(), key=lambda x: x[0])]
+
+
+def function_named(name, file):
+    """The function that a name of a claim file means, there or in the file it is imported from."""
+    text = file.read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return file, node
+    homes = [home for home, taken in borrowed(text) if taken == name]
+    return function_named(name, homes[0]) if homes else (file, None)
+
+
+def test_the_shared_formulas_are_among_the_functions_of_the_stated_sides():
+    reached = {f"{file.stem}.{f.name}" for path in FILES for file, f in stated_functions(path)}
+    assert {"_formulas.F", "_formulas.G", "_formulas.F_max", "theorem_5.slope_of_R"} <= reached
+
+
+@pytest.mark.parametrize("name", [each.id for each in TESTABLE])
+def test_the_docstring_that_is_shown_is_that_of_the_claims_own_file(name):
+    assert Path(module_of(name).__file__) == FOUND.items[name].path
 
 
 @pytest.mark.parametrize("name", [each.id for each in TESTABLE])
@@ -123,7 +215,7 @@ WRONG = {
     "a penalty that also sees R²": (
         "rf25-theorem-1",
         lambda c, m: m.minimiser(
-            c, c.Sigma, lambda c, w: m.G(c, w) / m.F(c, w) * (1 + m.G(c, w) / 4)
+            c, c.Sigma, lambda c, w: _formulas.R(c, w) * (1 + _formulas.G(c, w) / 4)
         ),
     ),
     "the response for the sign of the step, not of the gradient": (
@@ -179,24 +271,30 @@ def with_scaled(observe, name, factor):
 # What our side may get wrong: a name, and the observation with the bug.
 BUGS = {
     "the drift has the other sign of G": (
-        "rf25-theorem-5", lambda observe: with_exchanged_cell(observe, "T"),
+        "rf25-theorem-5",
+        lambda observe: with_exchanged_cell(observe, "T"),
     ),
     "E|g + noise| is one per cent too large": (
-        "rf25-theorem-5", lambda observe: with_scaled(observe, "Sigma", 1.01),
+        "rf25-theorem-5",
+        lambda observe: with_scaled(observe, "Sigma", 1.01),
     ),
     "the drift root is off by a millionth": (
-        "rf25-theorem-1", lambda observe: with_scaled(observe, "w_T", 1 + 1e-6),
+        "rf25-theorem-1",
+        lambda observe: with_scaled(observe, "w_T", 1 + 1e-6),
     ),
     "the first-order term has the other sign": (
-        "rf25-theorem-1-stationary", lambda observe: with_scaled(observe, "first", -1.0),
+        "rf25-theorem-1-stationary",
+        lambda observe: with_scaled(observe, "first", -1.0),
     ),
     "the simulated cell has the other sign of G": (
-        "rf25-theorem-6", lambda observe: with_exchanged_cell(observe, "W", "g"),
+        "rf25-theorem-6",
+        lambda observe: with_exchanged_cell(observe, "W", "g"),
     ),
     "the gradient is ten per cent too large": (
-        "rf25-theorem-6-gradient", lambda observe: with_scaled(observe, "g", 1.1),
+        "rf25-theorem-6-gradient",
+        lambda observe: with_scaled(observe, "g", 1.1),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("bug", BUGS)

@@ -99,7 +99,7 @@ def test_an_elementwise_objective_gives_the_slope_of_its_traced_gradient():
     assert same(found, W - alpha * Rational(3, 10) * (W - 2))
 
 
-def test_an_open_cell_and_objective_stay_open():
+def test_an_open_device_and_objective_stay_open():
     names = {
         f.func.__name__ for f in mean_drift(residual_learning).means["W"].atoms(sympy.Function)
     }
@@ -298,23 +298,33 @@ def test_every_result_prints_as_aligned_latex(name):
 
 BAD = {
     "unknown hyper-parameter": (
-        lambda: mean_drift(analog_sgd, hyper={"rate": 1}), "no hyper-parameter 'rate'"),
-    "array without a cell": (
-        lambda: mean_drift(residual_learning, {"P": linear}), "cells were given for P"),
-    "not a cell": (lambda: mean_drift(analog_sgd, "linear"), "not 'linear'"),
+        lambda: mean_drift(analog_sgd, hyper={"rate": 1}),
+        "no hyper-parameter 'rate'",
+    ),
+    "array without a device": (
+        lambda: mean_drift(residual_learning, {"P": linear}),
+        "devices were given for P",
+    ),
+    "not a device": (lambda: mean_drift(analog_sgd, "linear"), "not 'linear'"),
     "coupled objective": (
-        lambda: mean_drift(analog_sgd, objective=quadratic([[2.0, 1.0], [1.0, 2.0]])), "couples"),
+        lambda: mean_drift(analog_sgd, objective=quadratic([[2.0, 1.0], [1.0, 2.0]])),
+        "couples",
+    ),
     "device with variation": (
-        lambda: mean_drift(analog_sgd, linear(tau=[1.0, 2.0])), "tau is an array"),
-    "law with a sweep": (
-        lambda: second_moment(law=gaussian([0.1, 0.2])), "is an array"),
+        lambda: mean_drift(analog_sgd, linear(tau=[1.0, 2.0])),
+        "tau is an array",
+    ),
+    "law with a sweep": (lambda: second_moment(law=gaussian([0.1, 0.2])), "is an array"),
     "a weight of one's own": (
-        lambda: implicit_objective(linear, sympy.Symbol("w") ** 2), "not aimctheory.w"),
-    "unknown state": (
-        lambda: stability(mean_drift(digital_sgd), {"P": 0}), "no state 'P'"),
+        lambda: implicit_objective(linear, sympy.Symbol("w") ** 2),
+        "not aimctheory.w",
+    ),
+    "unknown state": (lambda: stability(mean_drift(digital_sgd), {"P": 0}), "no state 'P'"),
     "always for a pulse": (
-        lambda: mean_drift(analog_sgd, closures={"m_W": always}), "always is for where"),
-}  # fmt: skip
+        lambda: mean_drift(analog_sgd, closures={"m_W": always}),
+        "always is for where",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", BAD)

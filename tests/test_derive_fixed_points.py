@@ -65,6 +65,11 @@ def test_at_rest_the_transfer_balances_the_mean_absolute_transfer():
     assert same(solution, m_W / beta * (W / tau - c) / (1 - c * W / tau))
 
 
+def test_an_equation_keeps_the_signs_of_the_pulse_rule():
+    equation = fixed_point_equations(mean_drift(residual_learning, linear))["W"]
+    assert str(equation) == "Eq(P*beta*(-W*c/tau + 1) - m_W*(W/tau - c), 0)"
+
+
 @pytest.mark.parametrize(
     ("read", "weight", "mixed"),
     [
@@ -74,10 +79,10 @@ def test_at_rest_the_transfer_balances_the_mean_absolute_transfer():
         (1.0, 0.3005, -0.1006),
     ],
 )
-def test_the_two_array_pair_gives_the_tabulated_mean_field_of_noisy_reads(read, weight, mixed):
+def test_the_two_arrays_have_the_tabulated_mean_field_of_noisy_reads(read, weight, mixed):
     # an independent prototype: linear cells, τ = h = 1, w* = σ = 1/2; the rates as below
     rates = {"learning_rate": 0.0125, "transfer_rate": 5e-4, "mixing": 0.4, "filter_rate": 1}
-    spread = 0.0125 * 0.25 / (2 * (0.4 + 0.5 * np.sqrt(2 / np.pi)))
+    variance = 0.0125 * 0.25 / (2 * (0.4 + 0.5 * np.sqrt(2 / np.pi)))
     drift = mean_drift(
         residual_learning_v2,
         linear(tau=1),
@@ -85,7 +90,7 @@ def test_the_two_array_pair_gives_the_tabulated_mean_field_of_noisy_reads(read, 
         closures={
             "m_P": exact(gaussian(0.5)),
             "d": always,
-            "m_W": folded_normal(5e-4 * np.sqrt(spread + read**2)),
+            "m_W": folded_normal(5e-4 * np.sqrt(variance + read**2)),
         },
         hyper=rates,
     )
@@ -163,8 +168,8 @@ def test_the_jacobian_is_the_derivative_of_the_mean_step():
     for i, mean in enumerate(drift.means.values()):
         for j, state in enumerate(point):
             up, down = ({**point, state: point[state] + side * step} for side in (1, -1))
-            slope = (mean.subs(up).evalf(60) - mean.subs(down).evalf(60)) / (2 * step)
-            assert abs(slope - found[i, j]) < 1e-25
+            difference = (mean.subs(up).evalf(60) - mean.subs(down).evalf(60)) / (2 * step)
+            assert abs(difference - found[i, j]) < 1e-25
 
 
 def test_the_unit_circle_condition_agrees_with_numerical_roots():
@@ -179,10 +184,11 @@ def test_the_unit_circle_condition_agrees_with_numerical_roots():
 
 
 def test_numbers_give_numerical_eigenvalues():
-    drift = mean_drift(residual_learning_v2, ideal, (w - 1) ** 2, closures={"d": always},
-                       hyper={"learning_rate": 0.1, "transfer_rate": 0.05, "mixing": 0.5,
-                              "filter_rate": 0.5})  # fmt: skip
+    rates = {"learning_rate": 0.1, "transfer_rate": 0.05, "mixing": 0.5, "filter_rate": 0.5}
+    drift = mean_drift(
+        residual_learning_v2, ideal, (w - 1) ** 2, closures={"d": always}, hyper=rates
+    )
     found = stability(drift)
+    numerical = np.sort_complex(np.array(found.eigenvalues, dtype=complex))
     expected = np.linalg.eigvals(np.array(found.jacobian.tolist(), dtype=float))
-    assert np.allclose(np.sort_complex(np.array(found.eigenvalues, dtype=complex)),
-                       np.sort_complex(expected), atol=1e-7)  # fmt: skip
+    assert np.allclose(numerical, np.sort_complex(expected), atol=1e-7)

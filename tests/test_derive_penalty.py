@@ -25,10 +25,16 @@ from tests.formulas import BOWL, W, alpha, c, h, made, normal_mean, same, tau, w
 # ---- the implicit objective ------------------------------------------------------------------
 
 CELLS = (
-    linear(tau=1), linear(tau=2, c=0.3), power(tau=1, gamma=0.5), power(tau=1, gamma=2),
-    power(tau=1, gamma=3), power(tau=1, gamma=4), exponential(tau=1, gamma=2),
-    exponential(tau=1, gamma=-2), soft_bounds(tau_max=4, tau_min=-3),
-)  # fmt: skip
+    linear(tau=1),
+    linear(tau=2, c=0.3),
+    power(tau=1, gamma=0.5),
+    power(tau=1, gamma=2),
+    power(tau=1, gamma=3),
+    power(tau=1, gamma=4),
+    exponential(tau=1, gamma=2),
+    exponential(tau=1, gamma=-2),
+    soft_bounds(tau_max=4, tau_min=-3),
+)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=repr)
@@ -145,9 +151,10 @@ def test_an_increment_that_bends_with_the_gradient_has_no_closed_second_moment()
         second_moment(algorithm=step)
 
 
-def test_two_states_have_no_scalar_second_moment():
+@pytest.mark.parametrize("derivation", [second_moment, first_order])
+def test_two_states_have_no_scalar_law(derivation):
     with pytest.raises(ValueError, match="has the states P, W"):
-        second_moment(algorithm=residual_learning)
+        derivation(algorithm=residual_learning)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files are walked, ids are found, and a broken file takes nothing else down."""
+"""Discovery: folders are searched, ids are found, and a broken file hides no other."""
 
 import pytest
 
@@ -39,6 +39,50 @@ def test_a_file_without_a_record_says_so(project):
 def test_a_file_with_an_underscore_is_a_helper(project):
     (project.claims / "_helper.py").write_text("x = 1\n")
     assert not discover.claims(project).broken
+
+
+def test_a_claim_in_the_folder_of_a_paper_is_found(project):
+    write_claim(project.claims / "rf25", "rf25-thing")
+    found = discover.claims(project)
+    assert list(found.items) == ["rf25-thing", "true-thing"]
+    assert found.items["rf25-thing"].path == project.claims / "rf25" / "rf25_thing.py"
+    assert not found.broken
+
+
+def test_a_broken_claim_in_the_folder_of_a_paper_is_named_and_its_id_explained(project):
+    (project.claims / "rf25").mkdir()
+    (project.claims / "rf25" / "bad.py").write_text("x = 1\n1 / 0\n")
+    found = discover.claims(project)
+    line = "rf25/bad.py: ZeroDivisionError: division by zero (line 2)"
+    assert found.broken == (line,)
+    for name in ("rf25-bad", "bad"):
+        with pytest.raises(ValueError, match="its file cannot be used") as caught:
+            found.pick([name])
+        assert str(caught.value) == f"there is no {name!r}; its file cannot be used: {line}"
+    with pytest.raises(ValueError, match=r"^there is no 'ex24-bad'; `aimctheory list`"):
+        found.pick(["ex24-bad"])
+
+
+def test_two_papers_may_have_files_of_one_name(project):
+    for paper in ("ex24", "rf25"):
+        folder = project.claims / paper
+        write_claim(folder, f"{paper}-theorem")
+        (folder / f"{paper}_theorem.py").rename(folder / "theorem.py")
+    assert list(discover.claims(project).items) == ["ex24-theorem", "rf25-theorem", "true-thing"]
+
+
+def test_a_folder_with_an_underscore_and_a_file_with_one_in_a_folder_are_passed_over(project):
+    for folder, name in (("_drafts", "bad"), ("rf25", "_shared"), ("rf25", "__init__")):
+        (project.claims / folder).mkdir(exist_ok=True)
+        (project.claims / folder / f"{name}.py").write_text("1 / 0\n")
+    found = discover.claims(project)
+    assert list(found.items) == ["true-thing"]
+    assert not found.broken
+
+
+def test_a_folder_in_the_folder_of_a_paper_is_not_searched(project):
+    write_claim(project.claims / "rf25" / "old", "old-thing")
+    assert list(discover.claims(project).items) == ["true-thing"]
 
 
 def test_an_id_used_twice_is_broken(project):

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from aimctheory.judge.claim import Case, Claim, Mutant, equal
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import equal
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import DEFAULT, FULL, QUICK

@@ -3,6 +3,8 @@ of the dossier (theory.md §6.2, rounded to five digits there)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mpmath
 import numpy as np
 import pytest
@@ -11,7 +13,6 @@ from scipy.special import erf
 from aimctheory import exact
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.digital_sgd import digital_sgd
-from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning
 from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
 from aimctheory.exact.update import EffectiveUpdate
@@ -174,14 +175,7 @@ def test_a_diagonal_hessian_gives_the_same_root_coupled_and_elementwise():
 def test_a_coupled_root_does_not_depend_on_the_start_or_on_a_given_hessian():
     H, minimiser, sigma = coupled_problem()
     bowl = quadratic(H, minimiser)
-    bare = Objective(
-        id="bare",
-        title="",
-        shape=(1, 5),
-        gradient=bowl.gradient,
-        value=bowl.value,
-        elementwise=False,
-    )
+    bare = replace(bowl, hessian=None, minimiser=Constant(None, "unknown"))
     cell, law = power(tau=1, gamma=2), gaussian(sigma)
     root = exact.drift_root(analog_sgd, cell, bowl, law)
     far = exact.drift_root(analog_sgd, cell, bowl, law, start=np.full(5, -0.99))
@@ -296,10 +290,7 @@ def test_other_algorithms_are_refused_with_the_names_of_those_served():
     bowl = quadratic(1.0, 0.5)
     others = [residual_learning]
     for step in (clipped, decaying):
-        fields = {
-            name: getattr(analog_sgd, name) for name in ("source", "arrays", "query", "readout")
-        }
-        others.append(Algorithm(id="x", title="", hyper=analog_sgd.hyper, step=step, **fields))
+        others.append(replace(analog_sgd, id="x", step=step))
     for algorithm in others:
         with pytest.raises(ValueError, match="as in analog-sgd and digital-sgd"):
             exact.drift_root(algorithm, linear(tau=1), bowl, gaussian(0.5))
@@ -329,16 +320,13 @@ def test_coupled_coordinates_refuse_replicates_and_a_start_outside():
 
 
 def test_an_array_without_a_device_is_named():
-    with pytest.raises(ValueError, match="an array on a device"):
+    with pytest.raises(ValueError, match="the array 'W' has no device"):
         exact.drift_root(analog_sgd, {"P": linear(tau=1)}, quadratic(), gaussian(1.0))
 
 
 def test_linearising_needs_a_minimiser_and_one_symmetric_point():
     bowl = quadratic(1.0, 0.5)
-    lost = Objective(
-        id="lost", title="", shape=(1, 1), gradient=bowl.gradient, value=bowl.value,
-        numbers=bowl.numbers, minimiser=Constant(None, "unknown"),
-    )  # fmt: skip
+    lost = replace(bowl, id="lost", minimiser=Constant(None, "unknown"))
     with pytest.raises(ValueError, match="lost: its minimiser is unknown"):
         exact.linearised(linear(tau=1), lost, gaussian(0.5))
     with pytest.raises(ValueError, match="symmetric points"):
@@ -362,7 +350,7 @@ def test_an_expectation_that_is_not_finite_is_refused():
 
 
 def test_a_swapped_response_is_noticed(monkeypatch):
-    right, rows = EffectiveUpdate.unit_steps, [TABLE[0], TABLE[4], TABLE[6]]
+    right, problems = EffectiveUpdate.unit_steps, [TABLE[0], TABLE[4], TABLE[6]]
 
     def swapped(self, weight):
         fall, rise = right(self, weight)
@@ -371,9 +359,9 @@ def test_a_swapped_response_is_noticed(monkeypatch):
     def agreeing():
         found = (
             exact.drift_root(analog_sgd, cell, quadratic(minimiser=minimiser), gaussian(sigma))
-            for cell, sigma, minimiser, *_ in rows
+            for cell, sigma, minimiser, *_ in problems
         )
-        return [abs(x - row[4]) < 5.1e-6 for x, row in zip(found, rows, strict=True)]
+        return [abs(x - p[4]) < 5.1e-6 for x, p in zip(found, problems, strict=True)]
 
     assert all(agreeing())
     monkeypatch.setattr(EffectiveUpdate, "unit_steps", swapped)

@@ -19,8 +19,8 @@ from aimctheory.laws import gaussian, rademacher, two_point, uniform
 from aimctheory.objectives.quadratic import quadratic
 
 
-def by_cells(cell, minimiser, sigma, alpha, low, high, count):
-    """Mean and variance of the chain on `count` cells, from differences of its distribution."""
+def by_bins(cell, minimiser, sigma, alpha, low, high, count):
+    """Mean and variance of the chain on `count` bins, from differences of its distribution."""
     edges = np.linspace(low, high, count + 1)
     x = (edges[1:] + edges[:-1]) / 2
     drop = x[:, None] - edges
@@ -34,10 +34,10 @@ def by_cells(cell, minimiser, sigma, alpha, low, high, count):
     return np.array([mean, mass @ (x - mean) ** 2])
 
 
-def test_the_law_agrees_with_brute_force_over_cells():
+def test_the_law_agrees_with_brute_force_over_bins():
     cell, law = linear(tau=1, c=0.3), gaussian(1.0)
     found = exact.stationary_law(cell, quadratic(minimiser=0.5), law, 0.08)
-    coarse, fine = (by_cells(cell, 0.5, 1.0, 0.08, -0.5, 1.0, n) for n in (400, 800))
+    coarse, fine = (by_bins(cell, 0.5, 1.0, 0.08, -0.5, 1.0, n) for n in (400, 800))
     assert (found.mean, found.variance) == pytest.approx((4 * fine - coarse) / 3, abs=2e-9)
     assert abs(coarse[0] - found.mean) > 1e-6  # the agreement is that of the limit
 
@@ -77,8 +77,8 @@ def test_the_error_covers_what_a_coarse_grid_gets_wrong(monkeypatch):
 
 def test_the_density_integrates_to_one_and_gives_the_mean():
     found = exact.stationary_law(linear(tau=1), quadratic(minimiser=0.5), gaussian(0.2), 0.05)
-    assert found.cells @ found.density == pytest.approx(1.0, abs=1e-13)
-    assert found.cells @ (found.grid * found.density) == pytest.approx(found.mean, abs=1e-13)
+    assert found.lengths @ found.density == pytest.approx(1.0, abs=1e-13)
+    assert found.lengths @ (found.grid * found.density) == pytest.approx(found.mean, abs=1e-13)
     peak = 1 / np.sqrt(2 * np.pi * found.variance)
     assert np.max(found.density) == pytest.approx(peak, rel=0.02)
 
@@ -136,7 +136,7 @@ def test_the_shift_of_the_mean_is_the_one_measured(cell, sigma, minimiser, measu
         assert 1e4 * (whole.mean - first.root) == pytest.approx(found, abs=0.6)
 
 
-@pytest.mark.parametrize(("cell", "sigma", "minimiser"), [row[:3] for row in SHIFTS])
+@pytest.mark.parametrize(("cell", "sigma", "minimiser"), [case[:3] for case in SHIFTS])
 def test_the_first_order_is_wrong_by_alpha_squared(cell, sigma, minimiser):
     bowl, law = quadratic(minimiser=minimiser), gaussian(sigma)
     errors = []
@@ -144,8 +144,8 @@ def test_the_first_order_is_wrong_by_alpha_squared(cell, sigma, minimiser):
         first = exact.first_order(cell, bowl, law, alpha)
         whole = exact.stationary_law(cell, bowl, law, alpha)
         errors.append([whole.mean - first.mean, whole.variance - first.variance])
-    slopes = np.log2(np.abs(np.array(errors[:-1]) / np.array(errors[1:])))
-    assert np.all(np.abs(slopes - 2) < 0.05)
+    orders = np.log2(np.abs(np.array(errors[:-1]) / np.array(errors[1:])))
+    assert np.all(np.abs(orders - 2) < 0.05)
 
 
 def test_the_first_order_sweeps():

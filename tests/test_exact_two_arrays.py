@@ -157,9 +157,12 @@ def test_the_crossover_is_where_both_gradients_have_one_size():
 )
 def test_a_problem_outside_the_mean_field_is_refused(change, message):
     problem = {
-        "algorithm": residual_learning, "device": linear(tau=1), "objective": BOWL,
-        "noise": NOISE, "hyper": rates(0.05),
-    }  # fmt: skip
+        "algorithm": residual_learning,
+        "device": linear(tau=1),
+        "objective": BOWL,
+        "noise": NOISE,
+        "hyper": rates(0.05),
+    }
     with pytest.raises(ValueError, match=message):
         exact.residual_mean_field(**{**problem, **change})
 

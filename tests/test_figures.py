@@ -1,6 +1,7 @@
-"""Numbers survive the JSON, reruns change nothing, and the renderer is asked what it drew."""
+"""Figures: numbers survive the JSON, reruns change no byte, drawn texts are apart and whole."""
 
 import ast
+import datetime
 import itertools
 import json
 import os
@@ -18,7 +19,8 @@ from hypothesis.extra import numpy as hnp
 from aimctheory import figures
 from aimctheory.command import discover
 from aimctheory.figures import decode, encode, new_figure
-from aimctheory.scale import DEFAULT, QUICK
+from aimctheory.scale import DEFAULT, FULL, QUICK
+from tests.drawn_texts import overlapping_texts, texts_cut_off
 from tests.fake_project import SQUARE, draw
 
 STUDIES = discover.studies().items
@@ -58,9 +60,17 @@ def test_the_json_says_everything_and_is_valid(tmp_path):
     stored = json.loads((tmp_path / "square.json").read_text(), parse_constant=pytest.fail)
     assert stored == returned
     assert list(stored) == [
-        "id", "title", "sources", "relies_on", "scale", "seed", "versions", "summary", "numbers",
+        "id",
+        "title",
+        "sources",
+        "relies_on",
+        "scale",
+        "seed",
+        "versions",
+        "summary",
+        "numbers",
         "provenance",
-    ]  # fmt: skip
+    ]
     assert (stored["scale"], stored["seed"], stored["sources"]) == ("quick", 7, ["RF25 Fig. 1"])
     assert stored["summary"] == {
         "largest": {"value": 1.0, "unit": "σ"},
@@ -128,6 +138,23 @@ def test_drawing_sees_what_was_stored_not_what_was_computed(tmp_path):
     assert seen["y"][1] != np.sqrt(0.5)
 
 
+def test_full_results_are_the_numbers_and_the_day_of_the_full_size_run(tmp_path):
+    content = figures.reproduce(SQUARE, FULL, tmp_path / "full")
+    numbers, day = figures.full_results("square", tmp_path)
+    assert day == content["provenance"]["date"][:10]
+    assert datetime.date.fromisoformat(day)
+    assert numbers.keys() == {"x", "y", "names", "seed"}
+    assert numbers["x"].size == 9
+    np.testing.assert_allclose(numbers["y"], np.sqrt(numbers["x"]), rtol=1e-9)
+
+
+def test_full_results_are_empty_where_there_are_none(tmp_path):
+    assert figures.full_results("square", tmp_path) == ({}, "")
+    figures.reproduce(SQUARE, FULL, tmp_path)  # not in the folder of full size
+    figures.reproduce(SQUARE, DEFAULT, tmp_path / "full")  # not of full size
+    assert figures.full_results("square", tmp_path) == ({}, "")
+
+
 def test_no_json_is_one_sentence(tmp_path):
     with pytest.raises(ValueError, match="run: aimctheory reproduce square"):
         figures.drawn(SQUARE, tmp_path / "square.json")
@@ -161,7 +188,7 @@ def test_overlapping_texts_are_found():
     figure, axes = new_figure()
     axes.text(0.5, 0.5, "one")
     axes.text(0.5, 0.5, "two")
-    assert figures.overlapping_texts(figure) == [("one", "two")]
+    assert overlapping_texts(figure) == [("one", "two")]
 
 
 def test_hidden_texts_and_ticks_off_the_axes_do_not_count():
@@ -169,23 +196,23 @@ def test_hidden_texts_and_ticks_off_the_axes_do_not_count():
     axes.text(0.5, 0.5, "one")
     axes.text(0.5, 0.5, "two", visible=False)
     axes.set(xlim=(0.05, 0.95))
-    assert figures.overlapping_texts(figure) == []
+    assert overlapping_texts(figure) == []
 
 
 def test_slanted_texts_are_measured_along_their_slant():
     figure, axes = new_figure()
     for x in (0.4, 0.45):
         axes.text(x, 0.3, "a rather long label", rotation=45)
-    assert figures.overlapping_texts(figure) == []
+    assert overlapping_texts(figure) == []
     axes.text(0.4, 0.3, "a rather long label", rotation=-45)
-    assert len(figures.overlapping_texts(figure)) >= 1
+    assert len(overlapping_texts(figure)) >= 1
 
 
 def test_a_text_over_the_edge_is_found():
     figure, _ = new_figure()
-    assert figures.texts_cut_off(figure) == []
+    assert texts_cut_off(figure) == []
     figure.text(0.99, 0.5, "beyond")
-    assert figures.texts_cut_off(figure) == ["beyond"]
+    assert texts_cut_off(figure) == ["beyond"]
 
 
 # ---- this project's studies ------------------------------------------------------------------
@@ -194,10 +221,10 @@ def test_a_text_over_the_edge_is_found():
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_has_its_figure_and_it_is_readable(name):
     """Redrawn from its JSON alone: texts apart and whole, series told apart without colour."""
-    figure = figures.drawn(STUDIES[name].record, FOLDER / f"{name}.json")
+    figure = figures.drawn(STUDIES[name].value, FOLDER / f"{name}.json")
     assert all((FOLDER / f"{name}.{kind}").is_file() for kind in ("png", "pdf"))
-    assert figures.overlapping_texts(figure) == []
-    assert figures.texts_cut_off(figure) == []
+    assert overlapping_texts(figure) == []
+    assert texts_cut_off(figure) == []
     assert figure.get_figwidth() == 7
     lines = [line for axes in figure.axes for line in axes.lines if line.get_label()[0] != "_"]
     for axes, group in itertools.groupby(lines, key=lambda line: line.axes):
@@ -220,14 +247,14 @@ def test_a_study_was_stored_at_its_default_size(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_runs_at_quick_size(name, tmp_path):
-    study = STUDIES[name].record
+    study = STUDIES[name].value
     figures.reproduce(study, QUICK, tmp_path)
-    assert figures.overlapping_texts(figures.drawn(study, tmp_path / f"{name}.json")) == []
+    assert overlapping_texts(figures.drawn(study, tmp_path / f"{name}.json")) == []
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_relies_on_claims_that_there_are(name):
-    assert set(STUDIES[name].record.relies_on) <= set(discover.claims().items)
+    assert set(STUDIES[name].value.relies_on) <= set(discover.claims().items)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -237,10 +264,11 @@ def test_a_drawing_computes_nothing(name):
     ours = {
         alias.asname or alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aimctheory")
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("aimctheory")
         and node.module not in ("aimctheory.figures", "aimctheory.notation")
         for alias in node.names
-    }  # fmt: skip
+    }
     for function in tree.body:
         if isinstance(function, ast.FunctionDef) and function.name in ("draw", "summary"):
             used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}

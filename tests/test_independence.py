@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ import math
 import mpmath
 import numpy as np
 from aimctheory import exact
-from aimctheory.judge.claim import Case, Claim, Mutant, rate
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import rate
 from aimctheory.exact import drift_root as root, drift_root
 import aimctheory.simulator.simulate as sim
 
@@ -58,7 +60,9 @@ more = [Claim("c", computed=lambda c: k * c.d, stated=slope) for k in (1.0, 2.0)
 
 def objections(tmp_path: Path, text: str, **others: str) -> list[str]:
     for name, other in others.items():
-        (tmp_path / f"{name}.py").write_text(other, encoding="utf-8")
+        file = tmp_path / f"{name}.py"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(other, encoding="utf-8")
     path = tmp_path / "planted.py"
     path.write_text(text, encoding="utf-8")
     return inspected(path)[0]
@@ -79,7 +83,7 @@ PLANTED = {
     "in a hypothesis": 'Claim("c", hypotheses={"A": lambda c: drift_root(c.d) > 0})',
     "in a mutant": 'Mutant("why", stated=lambda c: drift_root(c.d))',
     "in an error": 'rate(along="d", order=1, error=lambda c, s: drift_root(s))',
-    "in a tolerance": 'exists(equal(within=lambda c: drift_root(c.d)))',
+    "in a tolerance": "exists(equal(within=lambda c: drift_root(c.d)))",
     "in a helper": 'def f(c): return drift_root(c.d)\nClaim("c", stated=lambda c: f(c))',
     "in a helper's helper": """
 def g(c): return drift_root(c.d)
@@ -139,17 +143,17 @@ Claim("c", stated=lambda c: value)""",
     "behind a function's attributes": 'Claim("c", stated=lambda c: c.T.__closure__)',
     "by getattr": 'Claim("c", stated=lambda c: getattr(c, "T"))',
     "by eval": 'Claim("c", stated=lambda c: eval("exact"))',
-    "by replace": 'from dataclasses import replace\nreplace(claim, stated=drift_root)',
+    "by replace": "from dataclasses import replace\nreplace(claim, stated=drift_root)",
     "by two stars": 'parts = {"stated": drift_root}\nClaim("c", **parts)',
-    "by two stars into a renamed record": """
+    "by two stars into a renamed Claim": """
 from aimctheory.judge.claim import Claim as C
 C("c", **{"stated": drift_root})""",
     "by a star import": 'from aimctheory.exact import *\nClaim("c", stated=lambda c: 1)',
-    "by a library of ours": 'from aimctheory.statistics import slope as s\nClaim("c", stated=s)',
+    "by a library of ours": 'from aimctheory.statistics import student as s\nClaim("c", stated=s)',
     "by the notation": 'from aimctheory.notation import w\nClaim("c", stated=lambda c: w)',
     "by another library": 'import os\nClaim("c", stated=lambda c: os.environ)',
     "by an unknown name": 'Claim("c", stated=lambda c: mystery(c))',
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("planted", PLANTED.values(), ids=PLANTED.keys())
@@ -164,9 +168,41 @@ def test_an_objection_names_the_line_and_the_name(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("line", ["from aimctheory.claims.other import f", "from .other import f"])
-def test_another_claim_file_is_followed(tmp_path, line):
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("from aimctheory.claims.other import f", "other"),
+        ("from .other import f", "other"),
+        ("from aimctheory.claims._formulas import f", "_formulas"),
+        ("from aimctheory.claims.rf25._formulas import f", "rf25/_formulas"),
+    ],
+)
+def test_another_file_of_claims_is_followed(tmp_path, line, file):
     text = f'{line}\nClaim("c", stated=lambda c: f(c))'
-    assert objections(tmp_path, text, other="def f(c): return c.d") == []
-    caught = objections(tmp_path, text, other=HEADER + "def f(c): return drift_root(c.d)")
-    assert caught == ["other.py:7: the stated of line 2 reaches aimctheory.exact.drift_root"]
+    assert objections(tmp_path, text, **{file: "def f(c): return c.d"}) == []
+    caught = objections(tmp_path, text, **{file: HEADER + "def f(c): return drift_root(c.d)"})
+    name = Path(file).name
+    assert caught == [f"{name}.py:8: the stated of line 2 reaches aimctheory.exact.drift_root"]
+
+
+def test_a_reach_planted_in_a_shared_formula_is_caught_in_every_claim_that_uses_it(tmp_path):
+    copy = Path(shutil.copytree(CLAIMS, tmp_path / "claims"))
+    shared = copy / "rf25" / "_formulas.py"
+    text = shared.read_text(encoding="utf-8")
+    planted = text.replace("    return (c.q_down(w) - c.q_up(w)) / 2", "    return drift_root(w)")
+    assert planted != text
+    shared.write_text(planted + "\n\nfrom aimctheory.exact import drift_root\n", encoding="utf-8")
+    caught = {
+        file.stem
+        for file in sorted(copy.rglob("[!_]*.py"))
+        if any("aimctheory.exact.drift_root" in line for line in inspected(file, copy)[0])
+    }
+    # Theorem 2 uses G too, but only to observe E_K: its stated sides do not reach it.
+    assert caught == {
+        "theorem_1",
+        "theorem_1_simulated",
+        "theorem_1_stationary",
+        "theorem_5",
+        "theorem_5_cubic",
+        "theorem_6",
+    }

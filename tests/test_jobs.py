@@ -72,9 +72,13 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(project, tmp_path):
     arguments = ["reproduce", "--quick", "-j1", "true-thing", "endless"]
     root = str(discover.here().root)
     with subprocess.Popen(
-        [sys.executable, script, tmp_path, *arguments], text=True, cwd=root,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root},
-    ) as process:  # fmt: skip
+        [sys.executable, script, tmp_path, *arguments],
+        text=True,
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as process:
         wait_for(mark, process)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)

@@ -237,6 +237,11 @@ def test_packages_are_installed_once_and_again_when_the_lock_changes(tmp_path, c
     assert installs() == ["-r requirements.lock", "-e .", 0]
 
 
+def test_git_keeps_the_results_at_full_size():
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert not any("figures" in line or "full" in line for line in ignored)
+
+
 def test_continuous_integration_runs_the_readmes_command():
     path = ROOT / ".ci" / "run"
     assert os.access(path, os.X_OK)

@@ -7,9 +7,18 @@ import math
 import numpy as np
 import pytest
 
-from aimctheory.judge.rates import limit_slope
+from aimctheory.judge.rates import limit_slope, local_slopes
 
 HALVES = 2.0 ** -np.arange(9)
+
+
+def test_local_slopes_of_a_power_are_its_exponent():
+    np.testing.assert_allclose(local_slopes(HALVES, 3 * HALVES**1.5), 1.5, rtol=1e-12)
+
+
+def test_a_slope_needs_positive_errors():
+    with pytest.raises(ValueError, match="positive numbers"):
+        local_slopes([1.0, 2.0], [1.0, 0.0])
 
 
 @pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.0])

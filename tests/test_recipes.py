@@ -1,4 +1,4 @@
-"""The README is followed: its example prints what it says, its recipes work in a copy."""
+"""The README: its example prints what it says, its drawing is complete, its recipes work."""
 
 from __future__ import annotations
 
@@ -23,8 +23,21 @@ RECIPES = [block for block in BLOCKS if block.startswith(("# append to: ", "# ne
 def test_the_readme_has_one_recipe_each_for_a_response_an_algorithm_a_claim_and_a_figure():
     homes = [block.split("\n")[0].split(": ")[1] for block in RECIPES]
     assert [str(Path(home).parent) for home in homes] == [
-        "aimctheory", "aimctheory/algorithms", "aimctheory/claims", "analyses",
-    ]  # fmt: skip
+        "aimctheory",
+        "aimctheory/algorithms",
+        "aimctheory/claims",
+        "analyses",
+    ]
+
+
+def test_the_readme_draws_every_room_and_no_other():
+    drawn = README.split("## Where things are")[1].split("```")[1]
+    names = set(re.findall(r"([a-z]+(?:\.py|/))(?=\s)", drawn))
+    assert [name for name in names if not (ROOT / "aimctheory" / name).exists()] == []
+    rooms = {f"{path.parent.name}/" for path in (ROOT / "aimctheory").glob("*/__init__.py")}
+    assert rooms <= names
+    definitions = {"notation.py", "response.py", "catalogue.py", "device.py", "laws.py"}
+    assert definitions | {"figures.py"} <= names
 
 
 def test_every_recipe_is_at_most_25_lines():
@@ -95,9 +108,9 @@ def test_list_shows_the_new_claim_figure_response_and_algorithm(extended):
 def test_check_judges_the_new_claim_and_its_mutant_dies(extended):
     done = aimctheory(extended, "check", "recipe-saturation-product", "--json")
     assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)
-    assert row["verdict"] == "holds"
-    assert row["mutants"] == {"total": 1, "killed": 1}
+    (result,) = json.loads(done.stdout)
+    assert result["verdict"] == "holds"
+    assert result["mutants"] == {"total": 1, "killed": 1}
 
 
 def test_reproduce_draws_the_new_figure(extended):

@@ -5,24 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aimctheory.judge.claim import Case, Claim, Mutant, at_least, at_most, definition, equal, rate
-from aimctheory.judge.relation import quantity
+from aimctheory.judge.claim import Case, Claim, Mutant
+from aimctheory.judge.relation import at_least, at_most, definition, equal, quantity, rate
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 
 SOURCE = Source("RF25", "Theorem 5, p. 24")
+DISTANCES = 0.2 / 2.0 ** np.arange(7)
 
 
 def verdict_of(relation, computed, stated, mutant=None):
     """The verdict on one case, against a mutant that is certainly killed."""
     return check(
         Claim(
-            "c", "t", "s", SOURCE, relation=relation, expected="holds",
-            instances=lambda scale: [{}], observe=lambda: Case(d=0.2 / 2.0 ** np.arange(7)),
-            computed=computed, stated=stated,
+            "c",
+            "t",
+            "s",
+            SOURCE,
+            relation=relation,
+            expected="holds",
+            instances=lambda scale: [{}],
+            observe=lambda: Case(d=DISTANCES),
+            computed=computed,
+            stated=stated,
             mutants=[Mutant("far off", stated=mutant or (lambda c: -1e9))],
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,9 +91,6 @@ def test_tightness_is_the_smallest_ratio_of_a_bound():
     assert found.tightness == 2.5
     found = verdict_of(at_least(), lambda c: np.array([6.0, 9.0]), lambda c: 2.0, lambda c: 7.0)
     assert found.tightness == 3.0
-
-
-DISTANCES = 0.2 / 2.0 ** np.arange(7)
 
 
 def rate_of(error, order, **options):

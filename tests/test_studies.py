@@ -15,6 +15,7 @@ from matplotlib.image import imread
 from aimctheory import figures
 from aimctheory.command import discover
 from aimctheory.scale import QUICK
+from tests.drawn_texts import overlapping_texts, texts_cut_off
 
 STUDIES = discover.studies().items
 SLOW = {"digits", "implicit-penalty"}
@@ -45,8 +46,8 @@ class Made:
 def made(request, tmp_path_factory):
     item = STUDIES[request.param]
     folder = tmp_path_factory.mktemp(request.param)
-    content = figures.reproduce(item.record, QUICK, folder)
-    return Made(item.record, item.path, folder, content)
+    content = figures.reproduce(item.value, QUICK, folder)
+    return Made(item.value, item.path, folder, content)
 
 
 # ---- what is asked of a figure ---------------------------------------------------------------
@@ -55,9 +56,10 @@ def made(request, tmp_path_factory):
 def series(axes):
     """The lines and marked points of one panel, without reference lines across it and caps."""
     return [
-        line for line in axes.lines
+        line
+        for line in axes.lines
         if line.get_transform() == axes.transData and line.get_marker() not in CAPS
-    ]  # fmt: skip
+    ]
 
 
 def told_apart_by_colour_only(figure):
@@ -136,8 +138,8 @@ def test_it_is_redrawn_from_its_json_alone(made, tmp_path):
 
 def test_its_texts_are_apart_and_whole(made):
     figure = made.figure
-    assert figures.overlapping_texts(figure) == []
-    assert figures.texts_cut_off(figure) == []
+    assert overlapping_texts(figure) == []
+    assert texts_cut_off(figure) == []
 
 
 def test_its_series_differ_in_more_than_colour(made):

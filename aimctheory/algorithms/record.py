@@ -14,7 +14,7 @@ from typing import Any
 
 import sympy
 
-from aimctheory.notation import NONNEGATIVE, POSITIVE, Interval, Parameter, Source
+from aimctheory.notation import NONNEGATIVE, POSITIVE, Interval, Parameter, Source, settle
 
 Query = Callable[[Any, Any, Any], Any]
 Step = Callable[[Any, Any, Any, Any], dict[str, Any]]
@@ -51,23 +51,9 @@ class Algorithm:
 
         Raises ValueError for an unknown, missing or forbidden value, listing the known names.
         """
-        known = {p.name: p for p in self.hyper}
-        for name in given:
-            if name not in known:
-                raise ValueError(
-                    f"{self.id} has no hyper-parameter {name!r}; it has: {', '.join(known)}"
-                )
-        values: dict[str, Any] = {}
-        for name, p in known.items():
-            value = given.get(name, p.default)
-            if isinstance(value, str) and value in known:
-                value = given.get(value, known[value].default)
-            if value is None:
-                raise ValueError(
-                    f"{self.id} needs hyper={{{name!r}: …}}, {p.meaning}, in {p.domain}"
-                )
-            values[name] = p.checked(value, self.id)
-        return values
+        return settle(
+            self.hyper, given, self.id, noun="hyper-parameter", call="hyper={{{name!r}: …}}"
+        )
 
 
 LEARNING_RATE = Parameter(

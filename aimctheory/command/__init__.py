@@ -1,1 +1,1 @@
-"""What a person types: the command line, what it finds, runs, prints and writes."""
+"""The command line: finds claims and studies, runs them, prints and writes their results."""

@@ -1,13 +1,15 @@
-"""The command line.  Everything it does is a Python call that a notebook can make as well.
+"""The command line: parses what was typed, calls the modules beside it, sets the exit code.
 
-Data goes to stdout, progress to stderr and only to a terminal.  Exit codes: 0 all as expected, 1 a
-verdict or a study is not as expected, 2 a usage error in one sentence, 130 stopped by Ctrl-C.
+Data goes to stdout; sentences go to stderr, and progress too if that is a terminal.  The exit code
+is 0 if all is as expected, 1 if a verdict is not or something failed, 2 for a usage error, which is
+one sentence, and 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,15 +26,17 @@ EXAMPLES = """
 Examples:
   aimctheory list                         what there is
   aimctheory show rf25-theorem-5          a claim: statement, mutants, what was found
+  aimctheory show power                   a response: formulas, RF25's Definition 1
   aimctheory show analog-sgd --kernel     the compiled step as a short module
   aimctheory check rf25-theorem-5 --full  judge one claim, at full size
   aimctheory check --json > verdicts.json judge all, as plain data
   aimctheory reproduce                    every study and claim, and the report
+  aimctheory reproduce digits --full      one study at full size, into figures/full/
 """
 
 
 class _OneSentence(click.Group):
-    """Commands whose errors are one sentence with exit code 2, and Ctrl-C exit code 130."""
+    """Turns a ValueError of any command into one sentence and exit code 2, and Ctrl-C into 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,7 +46,9 @@ class _OneSentence(click.Group):
                 raise
             click.echo(f"aimctheory: {error}", err=True)
             ctx.exit(2)
-        except BrokenPipeError:  # `aimctheory list | head`
+        except BrokenPipeError:
+            # `aimctheory list | head`: nobody reads stdout any more, and flushing it at exit would
+            # raise again, so stdout is replaced.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         except KeyboardInterrupt:
             click.echo("aimctheory: stopped", err=True)
@@ -61,7 +67,7 @@ def main(ctx: click.Context, debug: bool) -> None:
 
 
 def _sizes(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of the commands that run something."""
+    """Add the arguments that `check` and `reproduce` share: ids, sizes and workers."""
     for option in (
         click.option(
             "-j", "--jobs", type=click.IntRange(1), help="Worker processes; default: all CPUs."
@@ -106,13 +112,13 @@ def list_command(project: discover.Project, as_json: bool) -> None:
 
 
 def _entry(item: discover.Item) -> dict[str, str]:
-    """Id, title, paper, locator and kind; of several sources, all."""
-    record = item.record
-    sources = record.sources if item.kind == "study" else (record.source,)
+    """Id, title, paper, locator and kind; further sources stand in full in the locator."""
+    value = item.value
+    sources = value.sources if item.kind == "study" else (value.source,)
     sources = [source for source in sources if source is not None]
     locator = "; ".join([s.locator for s in sources[:1]] + [str(s) for s in sources[1:]])
     paper = sources[0].paper if sources else ""
-    head = {"id": item.id, "title": record.title, "paper": paper, "locator": locator}
+    head = {"id": item.id, "title": value.title, "paper": paper, "locator": locator}
     return {**head, "kind": item.kind}
 
 
@@ -128,7 +134,7 @@ def show(project: discover.Project, id: str, kernel: bool) -> None:
     (first,) = found.pick([id])
     items = [item for item in found.items.values() if first.id == item.id]
     if kernel:
-        click.echo(shown.kernel([item.record for item in items]))
+        click.echo(shown.kernel(items))
     else:
         click.echo("\n\n".join(shown.describe(item, project) for item in items))
 
@@ -161,14 +167,14 @@ def check(
             raise ValueError(f"{name!r} is a study; run: aimctheory reproduce {name}")
     todo = [Job("claim", item.id, scale, Path(), project) for item in claims.pick(ids)]
     done = _run(todo, jobs, "check")
-    rows = [d.result for d in done if d.result]
+    results = [d.result for d in done if d.result]
     if as_json:
-        data = [{key: row[key] for key in KEYS} for row in rows]
+        data = [{key: each[key] for key in KEYS} for each in results]
         click.echo(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        console.verdicts(rows)
-        click.echo(union_bound(rows))
-    _leave(ctx, todo, done, claims.broken, "check")
+        console.verdicts(results)
+        click.echo(union_bound(results))
+    _leave(ctx, todo, done, claims.broken, kept="", again=_command("check", scale))
 
 
 @main.command()
@@ -186,56 +192,82 @@ def reproduce(
     """Run studies and claims; write figures and the report.
 
     Runs all of them if none is named.  Results go to figures/ and paper_repro.md of the checkout,
-    or to the folder given with --out, and are kept as each one finishes.
+    or to the folder given with --out, and are kept as each one finishes.  With --full they go to
+    figures/full/ instead, or to that folder, and the checkout's report is left as it is; it shows
+    them, with their dates, when the default size is next run.
     """
     from aimctheory import figures
     from aimctheory.command import report
 
     project: discover.Project = ctx.obj
-    scale, folder = _scale(quick, full), out or project.root / "figures"
+    scale, folder = _scale(quick, full), _folder(project, full, out)
     claims, studies = discover.claims(project), discover.studies(project)
     known = claims | studies
     chosen = known.pick(ids)
     figures.require_writable(folder)
-    rows = report.load_rows(folder)
-    costs = _seconds(chosen, folder, rows)
+    results = report.load_results(folder)
+    costs = _seconds(chosen, folder, results)
     todo = [Job(item.kind, item.id, scale, folder, project) for item in chosen]
     todo.sort(key=lambda job: -costs[job.id])
 
     def keep(done: Done) -> None:
         if done.result and done.job.kind == "claim":
-            rows[done.job.id] = done.result
-            report.store_rows(folder, {i: rows[i] for i in claims.items if i in rows})
+            results[done.job.id] = done.result
+            report.store_results(folder, {i: results[i] for i in claims.items if i in results})
 
     done = _run(todo, jobs, "reproduce", keep)
     finished = {d.job.id: d for d in done if d.result}
     console.verdicts(
-        [rows[item.id] for item in chosen if item.kind == "claim" and item.id in finished]
+        [results[item.id] for item in chosen if item.kind == "claim" and item.id in finished]
     )
     console.figures(
         [finished[i.id] for i in chosen if i.kind == "study" and i.id in finished], folder
     )
-    click.echo(report.union_bound([row for name, row in rows.items() if name in claims.items]))
-    page = project.root / "paper_repro.md"
-    target = out / page.name if out else page
-    contents = report.Contents(
-        claims.items.keys(), studies.items.keys(), discover.transcribed(project)
-    )
-    unknown, missing = report.write(page, target, folder, contents)
-    console.say(missing)
-    click.echo(f"report   {console.near(target)}")
-    _leave(ctx, todo, done, (*known.broken, *unknown), "reproduce")
+    click.echo(report.union_bound([each for name, each in results.items() if name in claims.items]))
+    unknown: list[str] = []
+    if full and not out:
+        click.echo(
+            f"results  {console.near(folder)}; paper_repro.md is left as it is and shows them "
+            "after the next run at default size"
+        )
+    else:
+        contents = report.Contents(
+            claims.items.keys(), studies.items.keys(), discover.transcribed(project)
+        )
+        page = project.root / "paper_repro.md"
+        target = out / page.name if out else page
+        unknown, missing = report.write(page, target, folder, contents)
+        console.say(missing)
+        click.echo(f"report   {console.near(target)}")
+    again = _command("reproduce", scale, out)
+    _leave(ctx, todo, done, (*known.broken, *unknown), kept=" and kept", again=again)
+
+
+def _folder(project: discover.Project, full: bool, out: Path | None) -> Path:
+    """Where results go: never, at full size, where those at default size are."""
+    from aimctheory.figures import FULL_SIZE
+
+    default = project.root / "figures"
+    if full and out and out.resolve() == default.resolve():
+        raise ValueError(
+            f"--full does not write over the results at default size in {console.near(default)}; "
+            "leave --out away, or give another folder"
+        )
+    return out or (default / FULL_SIZE if full else default)
 
 
 def _seconds(
-    chosen: Sequence[discover.Item], folder: Path, rows: Mapping[str, Mapping[str, Any]]
+    chosen: Sequence[discover.Item], folder: Path, results: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, float]:
-    """What each item took last time, so that long ones start first; unknown ones before all."""
+    """The seconds that each item took last time; infinity where that is not known.
+
+    The items that take longest are started first.
+    """
     from aimctheory.figures import read_json
 
     def last(item: discover.Item) -> float:
         if item.kind == "claim":
-            seconds = rows.get(item.id, {}).get("seconds")
+            seconds = results.get(item.id, {}).get("seconds")
         else:
             seconds = read_json(folder / f"{item.id}.json").get("provenance", {}).get("seconds")
         return float("inf") if seconds is None else float(seconds)
@@ -265,7 +297,10 @@ def _run(
     verb: str,
     keep: Callable[[Done], None] = lambda done: None,
 ) -> list[Done]:
-    """The outcomes, in the catalogue's order, with progress; after Ctrl-C those that there are."""
+    """The outcome of every job, sorted by id; after Ctrl-C, of those that finished before it.
+
+    `keep` is called with each outcome as soon as there is one.
+    """
     done: list[Done] = []
     try:
         with console.progress(verb, len(todo)) as (advance, watch):
@@ -274,34 +309,41 @@ def _run(
                 done.append(each)
                 advance()
     except KeyboardInterrupt:
-        pass  # `_leave` sees what is missing
+        pass  # `_leave` names the jobs that have no outcome
     return sorted(done, key=lambda d: discover.natural(d.job.id))
 
 
+def _command(verb: str, scale: str, out: Path | None = None) -> str:
+    """What to type, before the ids, to go on in the same size and the same folder."""
+    size = "" if scale == "default" else f" --{scale}"
+    return f"aimctheory {verb}{size}" + (f" --out {shlex.quote(str(out))}" if out else "")
+
+
 def _leave(
-    ctx: click.Context, todo: list[Job], done: list[Done], problems: Iterable[str], verb: str
+    ctx: click.Context,
+    todo: list[Job],
+    done: list[Done],
+    problems: Iterable[str],
+    *,
+    kept: str,
+    again: str,
 ) -> None:
-    """Say on stderr what is not as it should be, and leave with the exit code for it."""
+    """Say on stderr what failed or surprised, and which jobs are missing; exit with 0, 1 or 130."""
     failed = [d for d in done if d.problem]
     surprises = [d.result for d in done if d.result and not d.result.get("ok", True)]
     sentences = [f"{d.job.id}: {d.problem}" for d in failed]
     sentences += [
-        f"{r['id']}: {r['verdict']}, expected {r['expected']}"
-        + (f"; {r['reason']}" if r["reason"] else "")
-        for r in surprises
+        f"{each['id']}: {each['verdict']}, expected {each['expected']}"
+        + (f"; {each['reason']}" if each["reason"] else "")
+        for each in surprises
     ]
     sentences += problems
     console.say(sentences)
-    root = ctx.find_root()
-    if root.params.get("debug"):
+    if ctx.find_root().params.get("debug"):
         console.say(d.trace for d in failed)
     rest = [job.id for job in todo if job.id not in {d.job.id for d in done}]
     if rest:
-        size = "" if todo[0].scale == "default" else f" --{todo[0].scale}"
-        console.say([
-            f"stopped; {len(done)} of {len(todo)} finished"
-            f"{' and kept' if verb == 'reproduce' else ''}; go on with: "
-            f"aimctheory {verb}{size} {' '.join(rest)}"
-        ])  # fmt: skip
+        count = f"{len(done)} of {len(todo)} finished{kept}"
+        console.say([f"stopped; {count}; go on with: {again} {' '.join(rest)}"])
         ctx.exit(130)
     ctx.exit(1 if sentences else 0)

@@ -1,7 +1,8 @@
-"""What there is: claims, studies, responses and algorithms, found by walking their files.
+"""Finds claims, studies, responses and algorithms by loading the files of their folders.
 
-Nothing is registered anywhere: a record counts because it stands in a file of the right folder.  A
-file that cannot be loaded becomes one line in `Catalogue.broken`, and everything else is served.
+There is no list to add to: every `Claim` in a file of the folder of claims is a claim, and so on.
+A file that cannot be loaded becomes one line in `Catalogue.broken`; the others are found all the
+same.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Where things are: the folder of claims and, unless installed from a wheel, the checkout."""
+    """The folder of claims, and the checkout: None if the package was installed from a wheel."""
 
     claims: Path
     checkout: Path | None
 
     @property
     def root(self) -> Path:
-        """The checkout.  Raises ValueError where there is none."""
+        """The folder of the checkout.  Raises ValueError where there is none."""
         if self.checkout is None:
             raise ValueError(
                 "studies, figures and the report need a checkout, and this is aimctheory installed "
@@ -47,23 +48,26 @@ def here() -> Project:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A record, its kind ("claim", "study", "response", "algorithm") and the file it stands in."""
+    """A `Claim`, `Study`, `Response` or `Algorithm`, and the file that it was found in.
+
+    `kind` says in lower case which of the four `value` is.
+    """
 
     kind: str
     id: str
-    record: Any
+    value: Any
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Items by id, in natural order, and one line for each file that could not be used."""
+    """Items by id, in natural order, and one line for each file that cannot be used."""
 
     items: Mapping[str, Item] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
 
     def __or__(self, other: Catalogue) -> Catalogue:
-        """Both catalogues; of two items with one id the first stays, and the second is broken."""
+        """The items of both; of two with the same id the first is kept, the second is `broken`."""
         both = [name for name in other.items if name in self.items]
         twice = (f"{_short(other.items[name].path)}: {_taken(self.items[name])}" for name in both)
         items = {**self.items, **{k: v for k, v in other.items.items() if k not in both}}
@@ -91,14 +95,14 @@ class Catalogue:
 
 
 def claims(project: Project | None = None) -> Catalogue:
-    """Every claim in the folder of claims, and in the folder of each paper in it."""
+    """Every claim in the folder of claims and in its folders, of which each paper has one."""
     from aimctheory.judge.claim import Claim
 
     return _found("claim", Claim, (project or here()).claims)
 
 
 def studies(project: Project | None = None) -> Catalogue:
-    """Every study in the checkout's analyses; none without a checkout."""
+    """Every study in the checkout's folder `analyses`; none without a checkout."""
     from aimctheory.figures import Study
 
     checkout = (project or here()).checkout
@@ -106,23 +110,23 @@ def studies(project: Project | None = None) -> Catalogue:
 
 
 def algorithms() -> Catalogue:
-    """Every algorithm in its folder."""
+    """Every algorithm in the package's folder `algorithms`."""
     from aimctheory.algorithms.record import Algorithm
 
     return _found("algorithm", Algorithm, PACKAGE / "algorithms", required=False)
 
 
 def responses() -> Catalogue:
-    """Every response of the catalogue."""
+    """Every response in `catalogue.py`."""
     from aimctheory.response import Response
 
     return _found("response", Response, PACKAGE / "catalogue.py")
 
 
 def transcribed(project: Project | None = None) -> dict[str, bool]:
-    """Each algorithm, and whether the tests compare it with a transcription of its paper.
+    """For each algorithm, whether the tests compare it with a transcription of its paper.
 
-    A transcription is a file named after the algorithm in `tests/transcriptions/`.
+    A transcription is a file in `tests/transcriptions/` with the algorithm's id as its name.
     """
     checkout = (project or here()).checkout
     folder = checkout / "tests" / "transcriptions" if checkout else None
@@ -133,9 +137,9 @@ def transcribed(project: Project | None = None) -> dict[str, bool]:
 
 
 def everything(project: Project | None = None) -> Catalogue:
-    """Claims, studies, responses and algorithms.
+    """Claims, studies, responses and algorithms by id.
 
-    A response or an algorithm may have the id of a claim or a study; its key is "kind id" then.
+    A response or an algorithm whose id is taken has the key "kind id", as in "response linear".
     """
     found = claims(project) | studies(project)
     for more in (responses(), algorithms()):
@@ -144,21 +148,22 @@ def everything(project: Project | None = None) -> Catalogue:
     return found
 
 
-def _found(kind: str, record: type, place: Path, required: bool = True) -> Catalogue:
-    """The records of this type in a file, or in the files of a folder and of its folders.
+def _found(kind: str, wanted: type, place: Path, required: bool = True) -> Catalogue:
+    """The instances of `wanted` in a file, or in the files of a folder and of the folders in it.
 
-    Files and folders whose name begins with an underscore are passed over.
+    A file or folder whose name begins with an underscore is passed over.  A file without an
+    instance is broken if one is `required`.
     """
     items: dict[str, Item] = {}
     broken: list[str] = []
     for path in _files(place) if place.is_dir() else [place]:
         try:
-            records: list[Any] = [r for r in _held(_load(path)) if isinstance(r, record)]
-            if required and not records:
-                raise ValueError(f"it holds no {record.__name__}")
-            for each in records:
-                known = items.setdefault(each.id, Item(kind, each.id, each, path))
-                if known.record is not each:
+            values: list[Any] = [each for each in _held(_load(path)) if isinstance(each, wanted)]
+            if required and not values:
+                raise ValueError(f"it holds no {wanted.__name__}")
+            for value in values:
+                known = items.setdefault(value.id, Item(kind, value.id, value, path))
+                if known.value is not value:
                     raise ValueError(_taken(known))
         except Exception as problem:
             broken.append(f"{_short(path)}: {sentence(problem, path)}")
@@ -170,13 +175,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _held(module: ModuleType) -> Iterable[Any]:
-    """The values of a module, and what its tuples and lists hold."""
+    """The values of a module; of a tuple or a list its elements."""
     for value in vars(module).values():
         yield from value if isinstance(value, tuple | list) else (value,)
 
 
 def sentence(problem: BaseException, path: Path | None = None) -> str:
-    """An exception in one line: its kind, its first line, and the line of `path` that raised it."""
+    """An exception in one line: its type, its first line, and the line of `path` that raised it."""
     text = (str(problem).strip() or "no message").splitlines()[0]
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if path and Path(frame.filename) == path]
@@ -192,12 +197,12 @@ def _short(path: Path) -> str:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts theorem-2 before theorem-10."""
+    """The sort key of an id, with its numbers as numbers: theorem-2 comes before theorem-10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split("-")]
 
 
 def _load(path: Path) -> ModuleType:
-    """The module of a file: the package's own by its name, any other one by its path."""
+    """The module of a file: imported by name if it belongs to the package, else loaded by path."""
     if path.is_relative_to(PACKAGE):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
         return importlib.import_module(".".join(("aimctheory", *parts)))

@@ -1,4 +1,4 @@
-"""What ``aimctheory doctor`` finds: versions, processors, folders, broken files, a self-test."""
+"""Examines the installation: versions, processors, folders, broken files and a self-test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aimctheory.figures import require_writable, versions
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the examination: what was looked at, what was found, whether all is well."""
+    """One line of the examination: the subject, the finding, and whether the finding is good."""
 
     what: str
     found: str
@@ -21,7 +21,7 @@ class Finding:
 
 
 def examine(project: discover.Project) -> list[Finding]:
-    """Every finding; an examination never raises."""
+    """Every finding.  A failure is a finding that is not `ok`, and never an exception."""
     return [*_machine(), *_folders(project), *_files(project), _attempt("self-test", _self_test)]
 
 
@@ -65,7 +65,7 @@ def _writable(folder: Path) -> str:
 
 
 def _self_test() -> str:
-    """Both engines over a few steps; raises ValueError where they differ."""
+    """Run both engines for a few steps.  Raises ValueError if their bits differ."""
     from aimctheory.algorithms.analog_sgd import analog_sgd
     from aimctheory.catalogue import linear
     from aimctheory.laws import gaussian
@@ -74,11 +74,18 @@ def _self_test() -> str:
 
     first, second = (
         simulate(
-            analog_sgd, linear(tau=1), quadratic(minimiser=0.5), hyper={"learning_rate": 0.05},
-            noise=gaussian(0.5), steps=64, replicates=8, rng=0, engine=engine,
+            analog_sgd,
+            linear(tau=1),
+            quadratic(minimiser=0.5),
+            hyper={"learning_rate": 0.05},
+            noise=gaussian(0.5),
+            steps=64,
+            replicates=8,
+            rng=0,
+            engine=engine,
         ).states["W"]
         for engine in ("kernel", "reference")
-    )  # fmt: skip
+    )
     if not (first == second).all():
         raise ValueError("kernel and reference differ; delete the kernel cache and report this")
     return "kernel and reference agree to the last bit"

@@ -1,8 +1,8 @@
-"""Claims and studies run side by side in worker processes, results handed over as they finish.
+"""Runs claims and studies in worker processes, and yields each outcome as soon as it is there.
 
-A worker is a fresh process that runs one job after another, with one thread for linear algebra, so
-that the numbers do not depend on how many run at once.  Whatever a job raises becomes a sentence;
-a worker that dies takes only its own job with it; leaving the loop early stops every worker.
+A worker is a new process that runs one job after another.  It has one thread for linear algebra, so
+that the numbers do not depend on the number of workers.  An exception in a job becomes a sentence;
+if a worker dies, only the job that it was running is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aimctheory.simulator.kernel_engine import processors
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One claim or study to run: what kind, which, how large, and where its files go."""
+    """One claim or study to run: kind, id, size, folder for its files, and project."""
 
     kind: str
     id: str
@@ -39,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished job: its plain result, or one sentence on why there is none, and its traceback."""
+    """A finished job: its result as plain data or, in place of one, a sentence and a traceback."""
 
     job: Job
     result: dict[str, Any] | None
@@ -49,7 +49,7 @@ class Done:
 
 
 def run(job: Job) -> Done:
-    """Run one job in this process; what it raises becomes a sentence."""
+    """Run one job in this process; an exception becomes the sentence `problem`."""
     from aimctheory.scale import Scale
 
     started = time.perf_counter()
@@ -68,22 +68,23 @@ def run(job: Job) -> Done:
 
 def _result(item: discover.Item, scale: Any, folder: Path) -> dict[str, Any]:
     if item.kind == "claim":
-        from aimctheory.command.report import row
+        from aimctheory.command.report import result
         from aimctheory.judge.verdict import check
 
-        return row(item.record, check(item.record, scale), scale)
+        return result(item.value, check(item.value, scale), scale)
     from aimctheory.figures import reproduce
 
-    return reproduce(item.record, scale, folder)
+    return reproduce(item.value, scale, folder)
 
 
 def run_all(
     jobs: Sequence[Job], workers: int, watch: Callable[[list[str]], None] = lambda ids: None
 ) -> Iterator[Done]:
-    """Each job's outcome as it finishes; `watch` is told which ids are being run.
+    """Yield each job's outcome when it finishes; `watch` is called with the ids that are running.
 
-    Ctrl-C is heeded between results, so that whoever receives one can keep it; then, or when the
-    loop is left early, the workers are stopped.
+    Ctrl-C raises KeyboardInterrupt between two outcomes and never inside the caller's loop body, so
+    that the caller can store each outcome whole.  Then, or when the caller leaves the loop early,
+    the workers are stopped.
     """
     waiting = deque(jobs)
     busy: dict[Connection, tuple[BaseProcess, Job]] = {}
@@ -140,7 +141,7 @@ def _answer(pipe: Connection, process: BaseProcess, job: Job) -> Done:
 
 
 def _hire(threads: int) -> tuple[Connection, BaseProcess]:
-    """A worker process and the pipe to it."""
+    """A new worker process with this many threads for kernels, and the pipe to it."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -153,7 +154,10 @@ def _hire(threads: int) -> tuple[Connection, BaseProcess]:
 
 @contextmanager
 def _ctrl_c_noted() -> Iterator[list[int]]:
-    """Ctrl-C fills the list instead of interrupting; outside the main thread nothing is changed."""
+    """Each Ctrl-C is appended to the list instead of raising.
+
+    Outside the main thread, which alone may handle signals, the list stays empty.
+    """
     interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
@@ -167,7 +171,7 @@ def _ctrl_c_noted() -> Iterator[list[int]]:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes started inside never see Ctrl-C, not even before their first line."""
+    """Processes started in this context ignore Ctrl-C from their very start."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -180,7 +184,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """These variables for the processes started inside; those set by the user win."""
+    """Environment variables for processes started in this context; a variable already set stays."""
     added = {name: value for name, value in values.items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -191,7 +195,7 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _serve(pipe: Connection) -> None:
-    """Run jobs until the other end closes; Ctrl-C is the parent's business."""
+    """Run jobs from the pipe until its other end closes.  The parent alone handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         while True:

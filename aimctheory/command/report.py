@@ -1,9 +1,9 @@
-"""Verdicts and figures into `paper_repro.md`: prose by hand, everything between markers by code.
+"""Writes the stored results into the report `paper_repro.md`, whose prose is written by hand.
 
-A block stands between ``<!-- begin:verdicts -->`` and ``<!-- end:verdicts -->``; in place of
-``verdicts`` it may say ``claim ID`` or ``study ID``, and its end may leave the id out.  Blocks are
-written from the stored results alone (``claims.json`` and one JSON for each study), and filling
-twice changes nothing.
+Only the text between two markers is replaced, such as ``<!-- begin:verdicts -->`` and
+``<!-- end:verdicts -->``.  A marker names its block: ``verdicts``, ``claim ID`` or ``study ID``,
+and the end marker may leave the id out.  A block depends on the stored results alone
+(``claims.json`` and one JSON for each study), so that filling twice changes nothing.
 """
 
 from __future__ import annotations
@@ -16,27 +16,54 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from aimctheory.figures import encode, provenance, read_json, versions, write_json, writing
+from aimctheory.figures import (
+    FULL_SIZE,
+    encode,
+    full_results,
+    provenance,
+    read_json,
+    versions,
+    write_json,
+    writing,
+)
 from aimctheory.judge.claim import Claim
 from aimctheory.judge.verdict import Verdict
-from aimctheory.scale import Scale
+from aimctheory.scale import FULL, Scale
 
-Row = Mapping[str, Any]
+Result = Mapping[str, Any]
+"""What is stored about one claim after a check: plain data, as `result` makes it."""
 
 KEYS = (
-    "id", "title", "paper", "locator", "relation", "verdict", "expected", "level", "stated",
-    "computed", "margin", "error", "tightness", "mutants", "seconds",
-)  # fmt: skip
-"""What ``check --json`` prints of a claim."""
+    "id",
+    "title",
+    "paper",
+    "locator",
+    "relation",
+    "verdict",
+    "expected",
+    "level",
+    "stated",
+    "computed",
+    "margin",
+    "error",
+    "tightness",
+    "mutants",
+    "seconds",
+)
+"""The entries of a result that ``check --json`` prints."""
 
 NOT_RUN = "*Not run yet: `aimctheory reproduce {}`.*\n"
+
+
+WHEN = ("seconds", "date")
+"""The entries of a result that are stored under "provenance"."""
 
 
 # ---- results of claims, on disk --------------------------------------------------------------
 
 
-def row(claim: Claim, verdict: Verdict, scale: Scale) -> dict[str, Any]:
-    """Everything the report prints of one claim, as plain data that is valid JSON."""
+def result(claim: Claim, verdict: Verdict, scale: Scale) -> dict[str, Any]:
+    """Everything the report prints about one claim, as plain data that is valid JSON."""
     found = verdict.to_json()
     numbers = ("stated", "computed", "margin", "error", "tightness")
     return {
@@ -57,17 +84,20 @@ def row(claim: Claim, verdict: Verdict, scale: Scale) -> dict[str, Any]:
     }
 
 
-def load_rows(folder: Path) -> dict[str, dict[str, Any]]:
-    """The stored results of claims by id; none where nothing is stored."""
+def load_results(folder: Path) -> dict[str, dict[str, Any]]:
+    """The results stored in the folder's claims.json, by id; empty where nothing is stored.
+
+    `seconds` and `date` say how long the check took and when it ended.
+    """
     content = read_json(folder / "claims.json")
     when = content.get("provenance", {})
     return {
-        name: {**stored, "seconds": when.get(name, {}).get("seconds")}
+        name: {**stored, **{key: when.get(name, {}).get(key) for key in WHEN}}
         for name, stored in content.get("claims", {}).items()
     }
 
 
-def store_rows(folder: Path, rows: Mapping[str, Row]) -> None:
+def store_results(folder: Path, results: Mapping[str, Result]) -> None:
     """Write claims.json; a claim whose result is unchanged keeps its provenance.
 
     Raises ValueError if the folder cannot be written.
@@ -75,12 +105,15 @@ def store_rows(folder: Path, rows: Mapping[str, Row]) -> None:
     path = folder / "claims.json"
     old = read_json(path)
     before, when = old.get("claims", {}), old.get("provenance", {})
-    claims = {i: {k: v for k, v in rows[i].items() if k != "seconds"} for i in sorted(rows)}
+    claims = {
+        name: {key: value for key, value in results[name].items() if key not in WHEN}
+        for name in sorted(results)
+    }
     stamps = {
-        i: when[i]
-        if i in when and before.get(i) == claims[i]
-        else provenance(rows[i]["seconds"] or 0.0)
-        for i in claims
+        name: when[name]
+        if name in when and before.get(name) == claims[name]
+        else provenance(results[name]["seconds"] or 0.0)
+        for name in claims
     }
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +161,7 @@ def _unpaired(name: str, where: str) -> str:
 
 
 def complaints(text: str, names: Collection[str]) -> tuple[list[str], list[str]]:
-    """A sentence for each marker that is not in `names`, and for each name without a marker."""
+    """Two lists of sentences: one for each unknown marker, one for each name without a marker."""
     marked = [name for kind, name in _MARKER.findall(text) if kind == "begin"]
     unknown = []
     for name in marked:
@@ -148,97 +181,120 @@ def complaints(text: str, names: Collection[str]) -> tuple[list[str], list[str]]
 
 
 def number(value: Any) -> str:
-    """A number for readers: four significant digits, text as it is, nothing as a dash."""
+    """A number with four significant digits; text as it is; a dash for None and for "nan"."""
     if value is None or value == "nan":
         return "–"
     return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def table(head: Iterable[str], body: Iterable[Iterable[Any]]) -> str:
-    """A Markdown table."""
+    """A Markdown table; a "|" or a line break in an entry cannot break it."""
     lines = [list(head)]
     lines.append(["---"] * len(lines[0]))
     lines += [
-        [str(cell).replace("|", r"\|").replace("\n", " ") for cell in cells] for cells in body
+        [str(entry).replace("|", r"\|").replace("\n", " ") for entry in entries] for entries in body
     ]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return "".join(f"| {' | '.join(entries)} |\n" for entries in lines)
 
 
-def union_bound(rows: Iterable[Row]) -> str:
-    """How likely chance alone made any of the statistical verdicts, in a sentence."""
-    rows = list(rows)
-    comparisons, bound = sum(r["comparisons"] for r in rows), sum(r["false_alarm"] for r in rows)
+def union_bound(results: Iterable[Result]) -> str:
+    """A sentence: how likely chance alone made any of the statistical verdicts."""
+    results = list(results)
+    comparisons = sum(each["comparisons"] for each in results)
     if not comparisons:
         return "No verdict rests on a statistical comparison."
-    statistical = sum(r["level"] == "statistical" for r in rows)
+    statistical = sum(each["level"] == "statistical" for each in results)
+    # The chance of any of several events is at most the sum of their chances.
+    bound = sum(each["false_alarm"] for each in results)
     return (
         f"{statistical} verdicts rest on {comparisons} statistical comparisons; "
         f"the chance that any of these misleads is at most {bound:.1g}."
     )
 
 
-def verdicts_block(rows: Mapping[str, Row], transcribed: Mapping[str, bool]) -> str:
+def verdicts_block(results: Mapping[str, Result], transcribed: Mapping[str, bool]) -> str:
     """The table of all verdicts, the union bound, and which algorithms were transcribed."""
-    if not rows:
+    if not results:
         return NOT_RUN.format("").replace(" `.", "`.")
     head = ("claim", "printed at", "what it says", "verdict", "level", "margin", "mutants killed")
     body = (
         (
-            f"`{r['id']}`", f"{r['paper']} {r['locator']}", r["title"], _verdict(r), r["level"],
-            number(r["margin"]), _killed(r),
+            f"`{each['id']}`",
+            f"{each['paper']} {each['locator']}",
+            each["title"],
+            _verdict(each),
+            each["level"],
+            number(each["margin"]),
+            _killed(each),
         )
-        for r in rows.values()
-    )  # fmt: skip
+        for each in results.values()
+    )
     meaning = "The margin is (allowed − found)/scale: above 0 the statement holds."
     compared = [f"`{name}`" for name, is_compared in transcribed.items() if is_compared]
     alone = [f"`{name}`" for name, is_compared in transcribed.items() if not is_compared]
     trust = f"Compared with a literal transcription of the paper: {', '.join(compared) or 'none'}."
     trust += f"  Not checked against the paper: {', '.join(alone)}." if alone else ""
-    return f"{table(head, body)}\n{meaning}  {union_bound(rows.values())}\n\n{trust}\n"
+    return f"{table(head, body)}\n{meaning}  {union_bound(results.values())}\n\n{trust}\n"
 
 
-def _verdict(r: Row) -> str:
-    surprise = "" if r["ok"] else f" (expected: {r['expected']})"
-    return f"**{r['verdict']}**{surprise}"
+def _verdict(result: Result) -> str:
+    surprise = "" if result["ok"] else f" (expected: {result['expected']})"
+    return f"**{result['verdict']}**{surprise}"
 
 
-def _killed(r: Row) -> str:
-    return f"{r['mutants']['killed']}/{r['mutants']['total']}"
+def _killed(result: Result) -> str:
+    return f"{result['mutants']['killed']}/{result['mutants']['total']}"
 
 
-def claim_block(r: Row) -> str:
-    """The statement as printed, and what was found."""
-    size = "" if r["scale"] == "default" else f" ({r['scale']} size)"
-    reason = r["reason"] if r["verdict"] in ("error", "undecided", "fails") else ""
+def _margin(result: Result) -> str:
+    """The margin with its error; empty for a verdict that has none."""
+    if result["margin"] is None:
+        return ""
+    return f"{number(result['margin'])}, error {number(result['error'])}"
+
+
+def claim_block(result: Result, full: Result | None = None) -> str:
+    """The statement as printed, and what was found; in one line also at full size."""
+    size = "" if result["scale"] == "default" else f" ({result['scale']} size)"
+    reason = result["reason"] if result["verdict"] in ("error", "undecided", "fails") else ""
+    loose = result["tightness"]
     found = {
-        "verdict": f"{_verdict(r)}, {r['level']}, {r['cases']} cases{size}",
-        "because": "" if reason == r["note"] else reason,
-        "closest case": r["worst"],
-        "the printed form fails at": "" if reason else r["witness"],
-        "margin": ""
-        if r["margin"] is None
-        else f"{number(r['margin'])}, error {number(r['error'])}",
-        "tightness": ""
-        if r["tightness"] is None
-        else f"{number(r['tightness'])}, bound over measured",
-        "mutants killed": _killed(r),
-        "note": r["note"],
-        "rerun": f"`aimctheory check {r['id']}`",
+        "verdict": f"{_verdict(result)}, {result['level']}, {result['cases']} cases{size}",
+        "because": "" if reason == result["note"] else reason,
+        "closest case": result["worst"],
+        "the printed form fails at": "" if reason else result["witness"],
+        "margin": _margin(result),
+        "tightness": "" if loose is None else f"{number(loose)}, bound over measured",
+        "mutants killed": _killed(result),
+        "at full size": _at_full_size(full) if full else "",
+        "note": result["note"],
+        "rerun": f"`aimctheory check {result['id']}`",
     }
     body = [(name, value) for name, value in found.items() if value]
-    printed = f"> {' '.join(r['statement'].split())}\n>\n> — {r['paper']}, {r['locator']}\n"
-    head = (f"`{r['id']}`", r["title"])
+    statement = " ".join(result["statement"].split())
+    printed = f"> {statement}\n>\n> — {result['paper']}, {result['locator']}\n"
+    head = (f"`{result['id']}`", result["title"])
     return f"{printed}\n{table(head, body)}"
 
 
-def study_block(content: Row, rows: Mapping[str, Row], link: str) -> str:
-    """The figure, its few numbers, and the verdicts it relies on."""
+def _at_full_size(full: Result) -> str:
+    margin = "" if full["margin"] is None else f"margin {_margin(full)}, "
+    return f"{_verdict(full)}, {margin}{full['date'][:10]}"
+
+
+def study_block(content: Result, results: Mapping[str, Result], link: str, full: str = "") -> str:
+    """The figure, its few numbers, and the verdicts it relies on.
+
+    `full` is the day of the study's full-size run, which gets a line of links; "" without one.
+    """
     name, title = content["id"], content["title"]
     summary = [
-        (k, f"{number(v['value'])} {v['unit']}".strip()) for k, v in content["summary"].items()
+        (what, f"{number(found['value'])} {found['unit']}".strip())
+        for what, found in content["summary"].items()
     ]
     relied = [
-        f"`{i}` ({rows[i]['verdict'] if i in rows else 'not run'})" for i in content["relies_on"]
+        f"`{claim}` ({results[claim]['verdict'] if claim in results else 'not run'})"
+        for claim in content["relies_on"]
     ]
     size = "" if content["scale"] == "default" else f" at {content['scale']} size"
     sentences = [
@@ -253,12 +309,18 @@ def study_block(content: Row, rows: Mapping[str, Row], link: str) -> str:
     parts = [f"![{title}]({link}/{name}.png)\n\n"]
     if summary:
         parts += [table(("in this figure", ""), summary), "\n"]
-    return "".join([*parts, f"*{'  '.join(sentences)}*\n"])
+    parts.append(f"*{'  '.join(sentences)}*\n")
+    if full:
+        at = f"{link}/{FULL_SIZE}/{name}"
+        parts.append(
+            f"\n*At full size, {full}: [figure]({at}.png), [JSON]({at}.json), [PDF]({at}.pdf).*\n"
+        )
+    return "".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a report is about: ids of claims and studies, algorithms and whether transcribed."""
+    """What a report is about: ids of claims and studies; whether each algorithm was transcribed."""
 
     claims: Collection[str]
     studies: Collection[str]
@@ -266,16 +328,24 @@ class Contents:
 
 
 def all_blocks(contents: Contents, folder: Path, link: str) -> dict[str, str]:
-    """Every block by its marker's name, from the results stored in `folder`."""
-    stored = load_rows(folder)
-    rows = {name: stored[name] for name in contents.claims if name in stored}
-    blocks = {"verdicts": verdicts_block(rows, contents.algorithms)}
+    """Every block by its marker's name, from the results stored in `folder`.
+
+    `link` is the path from the report to `folder`.
+    """
+    stored, full = load_results(folder), load_results(folder / FULL_SIZE)
+    results = {name: stored[name] for name in contents.claims if name in stored}
+    full = {name: each for name, each in full.items() if each["scale"] == FULL.name}
+    blocks = {"verdicts": verdicts_block(results, contents.algorithms)}
     for name in contents.claims:
-        blocks[f"claim {name}"] = claim_block(rows[name]) if name in rows else NOT_RUN.format(name)
+        blocks[f"claim {name}"] = (
+            claim_block(results[name], full.get(name)) if name in results else NOT_RUN.format(name)
+        )
     for name in contents.studies:
         content = read_json(folder / f"{name}.json")
-        block = study_block(content, rows, link) if content else NOT_RUN.format(name)
-        blocks[f"study {name}"] = block
+        _, day = full_results(name, folder)
+        blocks[f"study {name}"] = (
+            study_block(content, results, link, day) if content else NOT_RUN.format(name)
+        )
     return blocks
 
 
@@ -284,7 +354,7 @@ def write(
 ) -> tuple[list[str], list[str]]:
     """Fill the markers of `template` from the results in `folder`, into `target`.
 
-    Returns what `complaints` has to say.  Raises ValueError for a marker without its partner, a
+    Returns the two lists of `complaints`.  Raises ValueError for a marker without its partner, a
     missing template, or a target that cannot be written.
     """
     if not template.is_file():

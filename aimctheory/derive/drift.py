@@ -16,20 +16,19 @@ from typing import Any, TypeAlias
 import sympy
 
 from aimctheory.algorithms.record import Algorithm
+from aimctheory.derive.averaging import Averaging
 from aimctheory.derive.closures import Closure, Spot
 from aimctheory.derive.inputs import (
     DeviceLike,
     ObjectiveLike,
     input_symbols,
+    query_point,
     slope,
     symbolic_responses,
 )
 from aimctheory.derive.latex import aligned
-from aimctheory.derive.reading import Reading
 from aimctheory.notation import real, w
-from aimctheory.tree.formulas import lift
-from aimctheory.tree.recorder import Node
-from aimctheory.tree.steps import RecordedStep, recorded
+from aimctheory.tree.steps import recorded
 
 ClosureLike: TypeAlias = Closure | sympy.Expr | float
 
@@ -40,7 +39,7 @@ class MeanDrift:
 
     `means` is E[new state]; `balanced` the same where every other state has come to rest (its new
     mean is its old one), which is what fixed points need; `spots` the places that needed a closure
-    (E|d| of every pulse first among them) and `closed` what was put there, where not left open.
+    (E|d| of every pulse first among them).
     """
 
     algorithm: str
@@ -48,7 +47,6 @@ class MeanDrift:
     means: Mapping[str, sympy.Expr]
     balanced: Mapping[str, sympy.Expr]
     spots: Mapping[str, Spot]
-    closed: Mapping[str, str]
 
     @property
     def increments(self) -> dict[str, sympy.Expr]:
@@ -57,9 +55,9 @@ class MeanDrift:
 
     def subs(self, values: Mapping[sympy.Basic, Any]) -> MeanDrift:
         """The same drift with `values` (symbol → number or expression) put in."""
-        put = {name: mean.subs(values) for name, mean in self.means.items()}
-        rest = {name: mean.subs(values) for name, mean in self.balanced.items()}
-        return replace(self, means=put, balanced=rest)
+        means = {name: mean.subs(values) for name, mean in self.means.items()}
+        balanced = {name: mean.subs(values) for name, mean in self.balanced.items()}
+        return replace(self, means=means, balanced=balanced)
 
     def latex(self) -> str:
         """The mean of every state after the step k, as aligned LaTeX."""
@@ -85,7 +83,7 @@ def mean_drift(
     expression, or None (the slope stays a function g).  `closures` maps the name of a spot to a
     closure (see `derive.closures`) or to an expression; `hyper` fixes hyper-parameters.
 
-    Raises ValueError where a random number enters other than linearly and no closure speaks for
+    Raises ValueError where a random number enters other than linearly and no closure is given for
     the spot, naming the spot and the closures that fit; and for an unknown name.
 
     >>> from aimctheory.algorithms.analog_sgd import analog_sgd
@@ -95,54 +93,47 @@ def mean_drift(
     >>> print(mean_drift(analog_sgd, linear(tau=2)).increments["W"])
     -W*m_W/2 - alpha*g(W)
     """
-    source = recorded(algorithm)
+    step = recorded(algorithm)
     states = {name: real(name) for name in algorithm.states}
-    symbols = input_symbols(algorithm, hyper)
-    point = lift(source.query, lambda leaf, _: symbols[leaf.kind, leaf.label])
-    common: dict[str, Any] = {
-        "source": source,
-        "responses": symbolic_responses(algorithm, device),
-        "symbols": symbols,
-        "slope": slope(objective).xreplace({w: point}),
-        "point": point,
-        "closures": {name: _closure(value) for name, value in (closures or {}).items()},
-    }
-    results = source.step.result
-    reading = Reading(**common, settled={})
-    means = {name: reading.of(results[name]).mean for name in states}
-    _refuse_unknown(algorithm, closures or {}, reading.spots)
+    inputs = input_symbols(algorithm, hyper)
+    point = query_point(step, inputs)
+    averaging = Averaging(
+        step=step,
+        responses=symbolic_responses(algorithm, device),
+        inputs=inputs,
+        slope=slope(objective).xreplace({w: point}),
+        point=point,
+        closures={name: _closure(value) for name, value in (closures or {}).items()},
+    )
+    new = step.step.result
+    means = {name: averaging.of(new[name]).mean for name in states}
+    _refuse_unknown(algorithm, closures or {}, averaging.spots)
     return MeanDrift(
         algorithm=algorithm.id,
         states=states,
         means=means,
-        balanced={name: _balanced(source, name, states, common) for name in states},
-        spots=reading.spots,
-        closed={name: _title(value) for name, value in (closures or {}).items()},
+        balanced={name: _balanced(averaging, name, states) for name in states},
+        spots=averaging.spots,
     )
 
 
-def _balanced(
-    source: RecordedStep, state: str, states: Mapping[str, sympy.Symbol], common: Mapping[str, Any]
-) -> sympy.Expr:
+def _balanced(averaging: Averaging, state: str, states: Mapping[str, sympy.Symbol]) -> sympy.Expr:
     """E[new state] with the new values of the other states at their old means."""
-    results: Mapping[str, Node] = source.step.result
+    new = averaging.step.step.result
     settled = {
         id(node): states[name]
-        for name, node in results.items()
-        if name != state and node.args and node is not results[state]
+        for name, node in new.items()
+        if name != state and node.args and node is not new[state]
     }
-    return Reading(**common, settled=settled).of(results[state]).mean
+    return replace(averaging, settled=settled, spots={}, values={}).of(new[state]).mean
 
 
 def _closure(value: ClosureLike) -> Closure:
+    """`value` as a closure; an expression is one that ignores its spot."""
     if isinstance(value, sympy.Basic) or not callable(value):
         expression = sympy.sympify(value)
         return lambda spot: expression
     return value
-
-
-def _title(value: ClosureLike) -> str:
-    return str(value) if isinstance(value, sympy.Basic) else getattr(value, "__name__", str(value))
 
 
 def _refuse_unknown(

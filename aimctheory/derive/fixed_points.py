@@ -54,18 +54,21 @@ def fixed_point_equations(drift: MeanDrift) -> Equations:
 
 def _at_rest(change: sympy.Expr) -> sympy.Eq:
     """`change` = 0 without factors that cannot vanish, the sign of its first term positive."""
-    bare = sympy.factor_terms(change)
-    factors = [f for f in sympy.Mul.make_args(bare) if not (f.is_number or f.is_positive)]
-    left = sympy.Mul(*factors)
-    if left.could_extract_minus_sign():
-        left = -left
-    return sympy.Eq(left, 0, evaluate=False)
+    factors = sympy.Mul.make_args(sympy.factor_terms(change))
+    left = sympy.Mul(*(f for f in factors if not (f.is_number or f.is_positive)))
+    return sympy.Eq(-left if left.could_extract_minus_sign() else left, 0, evaluate=False)
 
 
 def jacobian(drift: MeanDrift) -> sympy.ImmutableMatrix:
     """J[i, j] = ∂E[new state i]/∂(state j), rows and columns in the order of `drift.states`.
 
-    An open m is held constant; close it (`noise_floor`, `exact`) to have its slope in J.
+    An open m is held constant; a closure (`noise_floor`, `exact`) puts its derivative into J.
+
+    >>> from aimctheory.algorithms.digital_sgd import digital_sgd
+    >>> from aimctheory.derive import mean_drift
+    >>> from aimctheory.notation import positive, w
+    >>> print(jacobian(mean_drift(digital_sgd, objective=positive("h") * w**2 / 2)))
+    Matrix([[-alpha*h + 1]])
     """
     return sympy.ImmutableMatrix(
         [[mean.diff(state) for state in drift.states.values()] for mean in drift.means.values()]
@@ -87,19 +90,24 @@ class Stability:
 
     def latex(self) -> str:
         """J and both conditions as aligned LaTeX."""
+        lines = {"J": self.jacobian, "stable": self.stable, "overdamped": self.overdamped}
         return aligned(
             rf"\text{{{title}}} &: {sympy.latex(value)}"
-            for title, value in (
-                ("J", self.jacobian), ("stable", self.stable), ("overdamped", self.overdamped)
-            )
+            for title, value in lines.items()
             if value is not None
-        )  # fmt: skip
+        )
 
 
 def stability(drift: MeanDrift, point: Mapping[str, Any] | None = None) -> Stability:
     """The eigenvalues of J at `point` (state → value; the state itself where none is given).
 
     Raises ValueError for a state that the drift does not have.
+
+    >>> from aimctheory.algorithms.digital_sgd import digital_sgd
+    >>> from aimctheory.derive import mean_drift
+    >>> from aimctheory.notation import positive, w
+    >>> print(stability(mean_drift(digital_sgd, objective=positive("h") * w**2 / 2)).stable)
+    -alpha*h + 2 > 0
     """
     for name in point or {}:
         if name not in drift.states:
@@ -119,6 +127,7 @@ def stability(drift: MeanDrift, point: Mapping[str, Any] | None = None) -> Stabi
 
 
 def _eigenvalues(polynomial: sympy.Poly) -> tuple[sympy.Expr, ...]:
+    """The roots with their multiplicities; none where they have no short formula."""
     if not polynomial.free_symbols_in_domain:
         return tuple(polynomial.nroots(n=30))
     roots = sympy.roots(polynomial, cubics=False, quartics=False)
@@ -127,7 +136,7 @@ def _eigenvalues(polynomial: sympy.Poly) -> tuple[sympy.Expr, ...]:
 
 
 def _all_real(polynomial: sympy.Poly) -> sympy.Basic | None:
-    """That all roots are real: the discriminant decides it up to degree three."""
+    """The condition that all roots are real: the discriminant decides it up to degree three."""
     if polynomial.degree() > 3:
         return None
     if polynomial.degree() == 1:
@@ -136,18 +145,16 @@ def _all_real(polynomial: sympy.Poly) -> sympy.Basic | None:
 
 
 def inside_unit_circle(polynomial: sympy.Poly) -> sympy.Basic:
-    """That all roots of a real, monic polynomial p of degree n lie inside the unit circle.
+    """The condition that a real, monic polynomial p of degree n has all roots in the unit circle.
 
     z = (1 + s)/(1 − s) maps the disc to the left half plane, where q(s) = (1 − s)ⁿ p(z) has all its
     roots if and only if its coefficients and every other Hurwitz minor are positive (Liénard and
     Chipart).
     """
-    n, z = polynomial.degree(), polynomial.gen
-    powers = (
-        c * (1 + z) ** k * (1 - z) ** (n - k) for k, c in enumerate(polynomial.all_coeffs()[::-1])
-    )
-    q = sympy.Poly(sum(powers), z)
-    coefficients = [q.coeff_monomial(z ** (n - k)) for k in range(n + 1)]
+    n, s = polynomial.degree(), polynomial.gen
+    rising = polynomial.all_coeffs()[::-1]
+    q = sympy.Poly(sum(c * (1 + s) ** k * (1 - s) ** (n - k) for k, c in enumerate(rising)), s)
+    coefficients = [q.coeff_monomial(s ** (n - k)) for k in range(n + 1)]
     hurwitz = sympy.Matrix(
         n, n, lambda i, j: coefficients[2 * j - i + 1] if 0 <= 2 * j - i + 1 <= n else 0
     )

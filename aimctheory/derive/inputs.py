@@ -1,8 +1,8 @@
-"""What a reading in symbols starts from: each array's F and G, the slope f′, a symbol per input.
+"""The inputs of the theory in symbols: F and G of each array, the slope f′, a symbol per input.
 
-A cell may be left open (functions F, G of the weight), be a `Response` (its own symbols) or a
-`Device` (its numbers, exactly); an objective may be left open (a function g, the slope f′), be
-f(w) itself, or an elementwise `Objective`.
+The device of an array may be left open (functions F, G of the weight), be a `Response` (its own
+symbols) or a `Device` (its numbers, exactly); an objective may be left open (a function g, the
+slope f′), be f(w) itself, or an elementwise `Objective`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from aimctheory.notation import g, rational, real, w
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 from aimctheory.tree.formulas import lift
-from aimctheory.tree.recorder import Names, Node, record, recording_ops
+from aimctheory.tree.recorder import INDICES, Names, Node, record, recording_ops
+from aimctheory.tree.steps import RecordedStep
 
 DeviceLike: TypeAlias = Response | Device | None
 ObjectiveLike: TypeAlias = Objective | sympy.Expr | None
+InputSymbols: TypeAlias = Mapping[tuple[str, str], sympy.Expr]
+"""The symbol, or the number, of each input of a step by its node's kind and label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,18 @@ def open_response(array: str = "") -> SymbolicResponse:
     return SymbolicResponse(*(sympy.Function(name + suffix, real=True)(w) for name in "FG"))
 
 
-def in_symbols(cell: Response | Device) -> Response:
+def in_symbols(device: Response | Device) -> Response:
     """The response, with a device's numbers in its formulas as exact rationals.
 
     Raises ValueError for anything else and for a device with arrays of numbers.
     """
-    if isinstance(cell, Device):
-        fixed = cell.fixed
+    if isinstance(device, Device):
+        fixed = device.fixed
         assert isinstance(fixed, Response)
         return fixed
-    if isinstance(cell, Response):
-        return cell
-    raise ValueError(f"a cell is a Response, a Device or None (left open), not {cell!r}")
+    if isinstance(device, Response):
+        return device
+    raise ValueError(f"a device is a Response, a Device or None (left open), not {device!r}")
 
 
 def symbolic_responses(
@@ -71,32 +74,41 @@ def symbolic_responses(
     each = given if isinstance(given, Mapping) else dict.fromkeys(arrays, given)
     if set(each) != set(arrays):
         raise ValueError(
-            f"{algorithm.id} has the arrays {', '.join(arrays) or 'none'}, and cells were given "
-            f"for {', '.join(each) or 'none'}; give one cell for all, or one for each"
+            f"{algorithm.id} has the arrays {', '.join(arrays) or 'none'}, and devices were given "
+            f"for {', '.join(each) or 'none'}; give one device for all, or one for each"
         )
-    own = isinstance(given, Mapping) and len(arrays) > 1
+    several, named = len(arrays) > 1, isinstance(given, Mapping) and len(arrays) > 1
     taken = {p.symbol.name for p in algorithm.hyper} | set(algorithm.states)
-    return {a: _symbolic_response(each[a], a, own, len(arrays) > 1, taken) for a in arrays}
+    found = {}
+    for array in arrays:
+        device = each[array]
+        if device is None:
+            found[array] = open_response(array if several else "")
+        else:
+            response = in_symbols(device)
+            names = _new_names(response, array if named else "", taken)
+            found[array] = SymbolicResponse(
+                response.mean_response.xreplace(names), response.asymmetry.xreplace(names)
+            )
+    return found
 
 
-def _symbolic_response(
-    given: DeviceLike, array: str, own: bool, several: bool, taken: set[str]
-) -> SymbolicResponse:
-    if given is None:
-        return open_response(array if several else "")
-    cell = in_symbols(given)
+def _new_names(response: Response, array: str, taken: set[str]) -> dict[sympy.Symbol, sympy.Symbol]:
+    """New symbols for the parameters: tau_P for an array P, and gamma_res for a name `taken`."""
     names: dict[sympy.Symbol, sympy.Symbol] = {}
-    for p in cell.parameters:
-        suffix = array if own else "res" if p.symbol.name in taken else ""
+    for p in response.parameters:
+        suffix = array or ("res" if p.symbol.name in taken else "")
         if suffix:
             names[p.symbol] = sympy.Symbol(f"{p.symbol.name}_{suffix}", **p.symbol.assumptions0)
-    return SymbolicResponse(cell.mean_response.xreplace(names), cell.asymmetry.xreplace(names))
+    return names
 
 
-def input_symbols(
-    algorithm: Algorithm, hyper: Mapping[str, Any] | None = None
-) -> dict[tuple[str, str], sympy.Expr]:
-    """Every input of a step by kind and label; numbers in place of the hyper-parameters given."""
+def input_symbols(algorithm: Algorithm, hyper: Mapping[str, Any] | None = None) -> InputSymbols:
+    """The symbols of the states, hyper-parameters and indices of a step.
+
+    The hyper-parameters in `hyper` are given as exact numbers instead.  Raises ValueError for an
+    unknown one.
+    """
     hyper, known = hyper or {}, {p.name: p.symbol for p in algorithm.hyper}
     for name in hyper:
         if name not in known:
@@ -104,22 +116,28 @@ def input_symbols(
                 f"{algorithm.id} has no hyper-parameter {name!r}; it has: {', '.join(known)}"
             )
     fixed = {name: exact_number(value) for name, value in hyper.items()}
-    places = ("k", "row", "column", "rows", "columns")
     return {
         **{("state", name): real(name) for name in algorithm.states},
         **{("hyper", name): value for name, value in {**known, **fixed}.items()},
-        **{("index", name): sympy.Symbol(name, integer=True, nonnegative=True) for name in places},
+        **{("index", name): sympy.Symbol(name, integer=True, nonnegative=True) for name in INDICES},
     }
 
 
+def query_point(step: RecordedStep, inputs: InputSymbols) -> sympy.Expr:
+    """The weight at which `step` takes the gradient."""
+    return lift(step.query, lambda leaf, _: inputs[leaf.kind, leaf.label])
+
+
 def filled(expression: sympy.Expr, known: Mapping[str, SymbolicResponse]) -> sympy.Expr:
-    """`expression` with the F and G of open cells (see `cells`) put in."""
-    for array, cell in known.items():
+    """`expression` with each array's F and G put in for the open functions of `open_response`."""
+    for array, response in known.items():
         unknown = open_response(array if len(known) > 1 else "")
-        for name in ("mean_response", "asymmetry"):
-            formula = getattr(cell, name)
+        for function, formula in (
+            (unknown.mean_response.func, response.mean_response),
+            (unknown.asymmetry.func, response.asymmetry),
+        ):
             expression = expression.replace(
-                getattr(unknown, name).func, lambda at, formula=formula: formula.xreplace({w: at})
+                function, lambda at, formula=formula: formula.xreplace({w: at})
             )
     return expression
 
@@ -137,7 +155,7 @@ def exact_number(value: Any) -> sympy.Expr:
 
 
 def slope(objective: ObjectiveLike) -> sympy.Expr:
-    """f′ as an expression in `notation.w`; the function g(w) where the objective is left open.
+    """f′ of one coordinate, in `notation.w`; the function g(w) where the objective is left open.
 
     Raises ValueError for an objective whose coordinates are coupled.
     """
@@ -168,5 +186,5 @@ def _traced_slope(objective: Objective) -> sympy.Expr:
 
 
 def _scalar(name: str, value: Any) -> sympy.Expr:
-    # a sweep (an array of numbers) is read with the number's name as its symbol
+    """A number of an objective, exactly; of a sweep (an array of numbers) its name as a symbol."""
     return real(name) if np.size(value) > 1 else exact_number(np.ravel(value)[0])

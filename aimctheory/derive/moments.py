@@ -1,7 +1,7 @@
 """The second moment of one step of a single-state algorithm, from the recorded step itself.
 
-With the noisy gradient x = g + ξ the increment is a polynomial in x and |x|, so its square needs
-E x² = g² + σ² and E[x|x|] only.  For Analog SGD, Δ = −α(x F + |x| G) and
+With the noisy gradient x = g + ξ the increment is a polynomial in x and |x|, so the mean of its
+square needs E x² = g² + σ² and E[x|x|] only.  For Analog SGD, Δ = −α(x F + |x| G) and
 
     E Δ² = α² D,   D = (F² + G²)·E x² + 2FG·E[x|x|]
 """
@@ -20,12 +20,12 @@ from aimctheory.derive.inputs import (
     ObjectiveLike,
     filled,
     input_symbols,
+    query_point,
     slope,
     symbolic_responses,
 )
 from aimctheory.derive.step import symbolic_step
 from aimctheory.notation import real, w
-from aimctheory.tree.formulas import lift
 from aimctheory.tree.steps import recorded
 
 
@@ -55,8 +55,7 @@ def second_moment(
     (state,) = algorithm.states
     x = sympy.Dummy("x", real=True)
     increment = symbolic_step(algorithm, gradient=x).new[state] - real(state)
-    symbols = input_symbols(algorithm)
-    point = lift(recorded(algorithm).query, lambda leaf, _: symbols[leaf.kind, leaf.label])
+    point = query_point(recorded(algorithm), input_symbols(algorithm))
     moment = _moments(slope(objective).xreplace({w: point}), point, law)
     total = sum(_terms(sympy.expand(increment**2), x, moment, algorithm))
     return filled(sympy.factor_terms(total), symbolic_responses(algorithm, device))

@@ -1,7 +1,7 @@
 """What Analog SGD minimises: the implicit objective f_Σ and its linearised minimiser W^S.
 
-Both follow from the recorded step with E|g + ξ| read as Σ = E|ξ| (RF25 Theorem 1): the mean drift
-is −α·F·(f′ + Σ·R), and f′ + Σ·R is the slope of
+Both follow from the recorded step with Σ = E|ξ| in place of E|g + ξ| (RF25 Theorem 1): the mean
+drift is −α·F·(f′ + Σ·R), and f′ + Σ·R is the slope of
 
     f_Σ(w) = f(w) + Σ·R_c(w),   R_c = ∫ R from w⋄
 """
@@ -30,6 +30,12 @@ from aimctheory.device import Device
 from aimctheory.notation import Sigma, positive, real, w
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
+
+SYMMETRIC = real(r"w^\diamond")
+"""w⋄ of a response left open."""
+_h, _minimum, _ratio_slope, _symmetric = sympy.symbols(
+    "h w_min slope w_sym", cls=sympy.Dummy, real=True
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,37 +90,32 @@ def linearised_stationary_point(
 ) -> sympy.Expr:
     """W^S = (f″W* + R′(w⋄)Σw⋄)/(f″ + R′(w⋄)Σ), RF25 (48) and (50) with the sign mended.
 
-    The zero of the mean drift with f′ linearised at the minimiser W* and R at w⋄; symbols h (for
-    f″), w^* and, for a cell left open, w^⋄ and R′ stand where nothing is given.
+    The zero of the mean drift with f′ linearised at the minimiser W* and R at w⋄.  Without a
+    curvature, a minimiser or a device the symbols h (for f″), w^*, w^⋄ and R′ stand for them.
 
-    Raises ValueError for a cell without exactly one symmetric point.
+    Raises ValueError for a device without exactly one symmetric point.
 
     >>> from aimctheory.catalogue import linear
     >>> print(linearised_stationary_point(linear(tau=2, c=0.5), curvature=1, minimiser=2))
     (2*Sigma/3 + 2)/(2*Sigma/3 + 1)
     """
     if device is None:
-        symmetric, steepness = real(r"w^\diamond"), real("R'")
+        symmetric, ratio_slope = SYMMETRIC, real("R'")
     else:
         symmetric = symmetric_point(device)
-        steepness = sympy.simplify(in_symbols(device).ratio.diff(w).subs(w, symmetric))
+        ratio_slope = sympy.simplify(in_symbols(device).ratio.diff(w).subs(w, symmetric))
     given = {
         _h: positive("h") if curvature is None else exact_number(curvature),
         _minimum: real("w^*") if minimiser is None else exact_number(minimiser),
-        _steepness: steepness,
+        _ratio_slope: ratio_slope,
         _symmetric: symmetric,
     }
-    (solution,) = sympy.solve(balance(_h * (w - _minimum), _steepness * (w - _symmetric)), w)
+    (solution,) = sympy.solve(balance(_h * (w - _minimum), _ratio_slope * (w - _symmetric)), w)
     return solution.xreplace(given)
 
 
-_h, _minimum, _steepness, _symmetric = sympy.symbols(
-    "h w_min slope w_sym", cls=sympy.Dummy, real=True
-)
-
-
 def balance(slope_of_f: sympy.Expr, ratio: sympy.Expr) -> sympy.Expr:
-    """f′ + Σ·R with these f′ and R: the mean drift of Analog SGD over −αF, E|g + ξ| read as Σ."""
+    """f′ + Σ·R with these f′ and R: the mean drift of Analog SGD over −αF, with Σ for E|g + ξ|."""
     drift = mean_drift(analog_sgd, closures={"m_W": noise_floor})
     weight, R = drift.states["W"], sympy.Dummy("R", real=True)
     F, G = open_response().at(weight)
@@ -133,11 +134,13 @@ def symmetric_point(device: Response | Device) -> sympy.Expr:
 
 
 def _open_ratio(weight: sympy.Expr) -> sympy.Expr:
+    """R = G/F of a response left open."""
     F, G = open_response().at(weight)
     return G / F
 
 
 def _value(objective: ObjectiveLike) -> sympy.Expr:
+    """f, up to a constant."""
     if objective is None:
         return sympy.Function("f", real=True)(w)
     if isinstance(objective, Objective):
@@ -146,13 +149,13 @@ def _value(objective: ObjectiveLike) -> sympy.Expr:
 
 
 def _penalty(device: DeviceLike) -> tuple[sympy.Expr, bool]:
-    """R_c and whether it is in closed form."""
+    """R_c and whether it is in closed form; without one, an unevaluated Integral."""
     t = real("t")
     if device is None:
-        return sympy.Integral(_open_ratio(t), (t, real(r"w^\diamond"), w)), False
+        return sympy.Integral(_open_ratio(t), (t, SYMMETRIC, w)), False
     response = in_symbols(device)
     closed = response.known_penalty()
-    # a Piecewise over the parameters without a last case holds for some of them only
+    # A Piecewise over the parameters without a last case holds for some of them only.
     if closed is not None and (not closed.has(sympy.Piecewise) or closed.has(sympy.true)):
         _check_derivative(response, closed)
         return closed, True
@@ -160,11 +163,15 @@ def _penalty(device: DeviceLike) -> tuple[sympy.Expr, bool]:
 
 
 def _check_derivative(response: Response, penalty: sympy.Expr) -> None:
-    """That dR_c/dw = R at three places inside the range, to 20 digits."""
+    """Raise ValueError unless dR_c/dw = R at three places inside the range, to 20 digits.
+
+    The places and the parameters lie at rationals of no special role, where a wrong formula agrees
+    with the right one only by accident.
+    """
     typical = {p.symbol: [exact_number(end) for end in p.typical] for p in response.parameters}
     numbers = {symbol: (5 * a + 3 * b) / 8 for symbol, (a, b) in typical.items()}
-    low, high = (end.subs(numbers) for end in response.dynamic_range)
-    low, high = (end if end.is_finite else side for end, side in ((low, -1), (high, 1)))
+    lower, upper = (end.subs(numbers) for end in response.dynamic_range)
+    low, high = lower if lower.is_finite else -1, upper if upper.is_finite else 1
     for share in (sympy.Rational(3, 10), sympy.Rational(11, 20), sympy.Rational(4, 5)):
         here = {**numbers, w: low + share * (high - low)}
         gap = (penalty.diff(w) - response.ratio).subs(here).evalf(30)

@@ -1,13 +1,13 @@
-"""The pulse rule read as a formula: w + d·F(w) − |d|·G(w), RF25 (2).
+"""The pulse rule as a formula: w + d·F(w) − |d|·G(w), RF25 (2).
 
-The rule itself stands in `tree.pulse`.  With q₊ = F − G and q₋ = F + G its choice between the two
-is F − sign(d)·G, so a pulse is affine in d and |d|, and a mean needs E d and E|d| only.
+`tree.pulse` states the rule; this module records it and writes it in F and G.  With q₊ = F − G and
+q₋ = F + G the q of an increment d is F − sign(d)·G, so a pulse is affine in d and |d|, and its mean
+needs E d and E|d| only.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 import sympy
 
@@ -21,14 +21,6 @@ _size = sympy.Dummy("size", nonnegative=True)  # stands for |d|
 _SYMBOLS = {"w": _w, "d": _d, "q_up": _F - _G, "q_down": _F + _G}
 
 
-class _Parts(NamedTuple):
-    """A pulse as still + d·by_d + |d|·by_size."""
-
-    still: sympy.Expr
-    by_d: sympy.Expr
-    by_size: sympy.Expr
-
-
 def moved(
     response: SymbolicResponse,
     weight: sympy.Expr,
@@ -39,24 +31,26 @@ def moved(
 ) -> sympy.Expr:
     """The weight after a pulse of increment d; `size` stands for |d| where it is given.
 
-    A mean is read by giving E d and E|d|.  A `literal` sum keeps its terms in this order.
+    With E d and E|d| in their places the result is the mean of the new weight.  A `literal` sum
+    keeps its terms in this order.
     """
-    still, by_d, by_size = (_at(part, response, weight) for part in _parts())
-    size = sympy.Abs(d) if size is None else size
-    return sympy.Add(still, d * by_d, size * by_size, evaluate=not literal)
+    put = {**_at(response, weight), _d: d, _size: sympy.Abs(d) if size is None else size}
+    return sympy.Add(*(term.xreplace(put) for term in _terms()), evaluate=not literal)
 
 
 def chosen(response: SymbolicResponse, weight: sympy.Expr, d: sympy.Expr) -> sympy.Expr:
     """The q that an increment d meets: q₊(w) for d ≥ 0, q₋(w) below."""
-    return _at(_chosen(), response, weight).xreplace({_d: d})
+    return _chosen().xreplace({**_at(response, weight), _d: d})
 
 
-def _at(formula: sympy.Expr, response: SymbolicResponse, weight: sympy.Expr) -> sympy.Expr:
+def _at(response: SymbolicResponse, weight: sympy.Expr) -> dict[sympy.Basic, sympy.Expr]:
+    """What replaces w, F and G in a formula of the rule."""
     F, G = response.at(weight)
-    return formula.xreplace({_w: weight, _F: F, _G: G})
+    return {_w: weight, _F: F, _G: G}
 
 
 def _nodes() -> tuple[Node, Node, Names]:
+    """What the rules are recorded with: the weight, the increment, and q₊ and q₋."""
     w, d, up, down = (Node("input", (), name) for name in _SYMBOLS)
     return w, d, Names("response", {"up": up, "down": down})
 
@@ -67,12 +61,17 @@ def _lifted(tree: Node) -> sympy.Expr:
 
 @functools.cache
 def _chosen() -> sympy.Expr:
+    """The q of an increment, read off the recorded rule."""
     _, d, responses = _nodes()
     return _lifted(record(rules.response, d, responses, recording_ops()).result["value"])
 
 
 @functools.cache
-def _parts() -> _Parts:
+def _terms() -> tuple[sympy.Expr, sympy.Expr, sympy.Expr]:
+    """The terms of a pulse: w, d·F and −|d|·G, read off the recorded rule.
+
+    Raises ValueError for a rule that is not affine in d and |d|.
+    """
     w, d, responses = _nodes()
     tree = record(rules.pulse, w, d, responses, recording_ops()).result["value"]
     formula = sympy.expand(_lifted(tree).replace(sympy.Piecewise, _without_cases))
@@ -80,7 +79,7 @@ def _parts() -> _Parts:
     still = sympy.expand(formula - _d * by_d - _size * by_size)
     if still.has(_d, _size) or by_d.has(_d, _size) or by_size.has(_d, _size):
         raise ValueError(f"the pulse rule {formula} is not affine in d and |d|")
-    return _Parts(still, by_d, by_size)
+    return still, _d * by_d, _size * by_size
 
 
 def _without_cases(first: sympy.Tuple, second: sympy.Tuple) -> sympy.Expr:

@@ -1,6 +1,6 @@
 """The recorded step as mathematics, line by line, nothing averaged.
 
-pulse  →  w + d·F(w) − |d|·G(w);   the gradient stands as g + ξ, a new state as P′
+pulse  →  w + d·F(w) − |d|·G(w);   the gradient is g + ξ, a new state P′
 """
 
 from __future__ import annotations
@@ -47,8 +47,11 @@ def symbolic_step(
 ) -> SymbolicStep:
     """The step of `algorithm` in symbols; `device` as in `mean_drift`.
 
-    A `literal` step keeps every sum and product as written (a compensated sum stays visible); the
-    default reads them as real arithmetic, where compensation is 0.
+    A `literal` step keeps every sum and product as written, so that a compensated sum stays
+    visible; by default they are real arithmetic, where the compensation is 0.
+
+    Raises ValueError for a step that branches or does not return every state once, and for a
+    device as `mean_drift` does.
 
     >>> from aimctheory.algorithms.residual_learning import residual_learning
     >>> for name, value in symbolic_step(residual_learning).lines:
@@ -56,32 +59,35 @@ def symbolic_step(
     P' = P - alpha*(g + xi)*F_P(P) - alpha*G_P(P)*Abs(g + xi)
     W' = P'*beta*F_W(W) + W - beta*G_W(W)*Abs(P')
     """
-    source, each = recorded(algorithm), symbolic_responses(algorithm, device)
-    symbols = input_symbols(algorithm)
+    step, responses = recorded(algorithm), symbolic_responses(algorithm, device)
+    inputs = input_symbols(algorithm)
 
     def meaning(node: Node, args: tuple[sympy.Expr, ...]) -> sympy.Expr:
-        if node.kind in ("pulse", "response"):
-            read = partial(moved, literal=literal) if node.kind == "pulse" else chosen
-            return read(each[node.label], *args)
+        if node.kind == "pulse":
+            return moved(responses[node.label], *args, literal=literal)
+        if node.kind == "response":
+            return chosen(responses[node.label], *args)
         if node.kind == "gradient":
             return gradient
-        if node.kind in ("line", "noise"):
-            return real(node.label if node.kind == "line" else f"xi_{node.label[0]}")
-        return symbols[node.kind, node.label]
+        if node.kind == "line":
+            return real(node.label)
+        if node.kind == "noise":
+            stream, _ = node.label
+            return real(f"xi_{stream}")
+        return inputs[node.kind, node.label]
 
-    read = partial(lift, meaning=meaning, literal=literal)
-    results = source.step.result
+    lifted = partial(lift, meaning=meaning, literal=literal)
     return SymbolicStep(
-        lines=tuple((real(name), read(tree)) for name, tree in _lines(source)),
-        new={name: read(results[name]) for name in algorithm.states},
+        lines=tuple((real(name), lifted(tree)) for name, tree in _lines(step)),
+        new={name: lifted(step.step.result[name]) for name in algorithm.states},
         literal=literal,
     )
 
 
-def _lines(source: RecordedStep) -> list[tuple[str, Node]]:
+def _lines(step: RecordedStep) -> list[tuple[str, Node]]:
     """Every named line and every new state, each in terms of the lines before it."""
-    named = {id(node): (name, node) for name, node in source.step.lines}
-    named |= {id(node): (f"{name}'", node) for name, node in source.step.result.items()}
+    named = {id(node): (name, node) for name, node in step.step.lines}
+    named |= {id(node): (f"{name}'", node) for name, node in step.step.result.items()}
     names = {key: name for key, (name, node) in named.items() if node.args}
     ordered = sorted(named.values(), key=lambda item: item[1].serial)
     return [(name, _cut(node, names, top=True)) for name, node in ordered]

@@ -1,4 +1,4 @@
-"""Theory in numbers, without random ones: roots, stationary laws, one-step expectations, floors.
+"""Theory in numbers, without random draws: roots, stationary laws, one-step expectations, floors.
 
 The functions take what `simulate` takes (algorithm, device, objective, law) and return what a run
 of it would tend to, each with the formula it evaluates in its docstring.

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aimctheory.exact.evaluation import Array, gradient_of, number
 from aimctheory.exact.jets import variable
-from aimctheory.exact.reading import Array, number, slope
 from aimctheory.objectives.record import Objective
 
 
@@ -27,8 +27,9 @@ class DigitalFloor:
 def digital_floor(objective: Objective, sigma: ArrayLike, learning_rate: ArrayLike) -> DigitalFloor:
     """Σᵢ αsᵢ²/(2(2 − αλᵢ)) and Σᵢ αλᵢsᵢ²/(2 − αλᵢ), the stationary E[f − f*] and E‖∇f‖².
 
-    `sigma` is the noise's standard deviation per coordinate, a number or (D,); for an uncoupled
-    objective the numbers may also sweep as (R, 1) or (R, D).
+    λᵢ are the eigenvalues of the Hessian, sᵢ² the noise variance along their eigenvectors.  `sigma`
+    is the noise's standard deviation per coordinate, a number or (D,); for an uncoupled objective
+    the numbers may also sweep as (R, 1) or (R, D).  EX24 (5) bounds the second sum.
 
     Raises ValueError for an objective that is not quadratic and where αλ ≥ 2 (no stationary state).
 
@@ -54,14 +55,17 @@ def digital_floor(objective: Objective, sigma: ArrayLike, learning_rate: ArrayLi
 def _modes(objective: Objective, variance: Array) -> tuple[Array, Array]:
     """The eigenvalues of the Hessian and the noise variance along each eigenvector."""
     if objective.elementwise:
-        at = np.zeros(objective.coordinates if objective.coordinates > 1 else ())
-        here, there = (slope(objective, variable(at + shift)) for shift in (0.0, 1.0))
+        origin = np.zeros(objective.coordinates if objective.coordinates > 1 else ())
+        here, there = (gradient_of(objective, variable(origin + shift)) for shift in (0.0, 1.0))
         if np.any(here.first != there.first) or np.any(here.second):
-            raise ValueError(f"{objective.id}: the digital floor is for a quadratic objective")
+            raise _not_quadratic(objective)
         return np.asarray(here.first), variance
-    origin = np.zeros(objective.coordinates)
-    H = objective.hessian
+    origin, H = np.zeros(objective.coordinates), objective.hessian
     if H is None or not np.array_equal(H(origin), H(origin + 1.0)):
-        raise ValueError(f"{objective.id}: the digital floor is for a quadratic objective")
+        raise _not_quadratic(objective)
     curvature, directions = np.linalg.eigh(H(origin))
     return curvature, np.broadcast_to(variance, origin.shape) @ directions**2
+
+
+def _not_quadratic(objective: Objective) -> ValueError:
+    return ValueError(f"{objective.id}: the digital floor is for a quadratic objective")

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.exact.coupled import rest_point
+from aimctheory.exact.evaluation import Array, gradient_of, hessian_of, number, ratio_jet
 from aimctheory.exact.jets import as_jet, variable
-from aimctheory.exact.reading import Array, hessian, number, ratio_jet, slope
 from aimctheory.exact.roots import only_zero
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update, shape_of
 from aimctheory.laws import Law
@@ -33,12 +33,14 @@ def drift_root(
     *,
     start: ArrayLike | None = None,
 ) -> float | Array:
-    """w_T: the stable zero of the mean drift inside the dynamic range.
+    """w_T: the stable zero of the mean drift inside the dynamic range, in the weight's unit.
 
-    For Analog SGD the root of g(w) + E|g(w) + ξ| R(w) = 0, coordinate by coordinate, which the
-    stationary mean tends to as α → 0.  A float for scalar numbers, an array of the shape that the
-    numbers broadcast to for elementwise objectives, shape (D,) for coupled ones.  `start` chooses
-    among several roots: the nearest one, or for coupled coordinates the one the flow leads to.
+    For Analog SGD the root of g(w) + E|g(w) + ξ| R(w) = 0 in each coordinate (RF25 Theorem 5,
+    p. 24, with a plus), which the stationary mean tends to as α → 0.
+
+    A float for scalar numbers, an array of the shape that the numbers broadcast to for elementwise
+    objectives, shape (D,) for coupled ones.  `start` chooses among several roots: the nearest one,
+    or for coupled coordinates the one that the flow from `start` leads to.
 
     Raises ValueError for an unsupported algorithm, where there is no root in the range, and where
     an elementwise objective has several (listed) and no `start` is given.  Coupled coordinates are
@@ -53,20 +55,21 @@ def drift_root(
     0.3531
     """
     T = effective_update(algorithm, device, objective, law)
-    what = f"{algorithm.id}: the mean drift"
-    if not objective.elementwise:
-        _require_one_problem(T.shape, objective)
-        begin = _begin(T) if start is None else np.broadcast_to(np.asarray(start, float), T.shape)
-        return rest_point(T, T.jacobian, begin, T.range, f"{what}'s zero")
-    return number(only_zero(T, T.range, T.shape, what, near=start, hint=SATURATED))
+    what, ends = f"{algorithm.id}: the mean drift", T.dynamic_range
+    if objective.elementwise:
+        return number(only_zero(T, ends, T.shape, what, near=start, hint=SATURATED))
+    _require_one_problem(T.shape, objective)
+    begin = _begin(T) if start is None else np.broadcast_to(np.asarray(start, float), T.shape)
+    return rest_point(T, T.jacobian, begin, ends, f"{what}'s zero")
 
 
 def penalised_minimiser(
     device: Device, objective: Objective, law: Law | ArrayLike, *, start: ArrayLike | None = None
 ) -> float | Array:
-    """w_Σ: the minimiser of f_Σ = f + ⟨Σ, R_c⟩, RF25 Theorem 1, with Σ = E|ξ| held constant.
+    """w_Σ: the minimiser of f_Σ = f + ⟨Σ, R_c⟩, with Σ = E|ξ| held constant: RF25 Theorem 1.
 
-    `law` is a law, or Σ itself (measured, say).  Shapes and errors as for `drift_root`.
+    The root of g(w) + Σ R(w) = 0, in the weight's unit.  `law` is a law, or Σ itself (measured,
+    say).  Shapes and errors as for `drift_root`.
 
     >>> from aimctheory.catalogue import linear
     >>> from aimctheory.laws import gaussian
@@ -74,31 +77,31 @@ def penalised_minimiser(
     >>> round(penalised_minimiser(linear(tau=1), quadratic(minimiser=0.5), gaussian(0.5)), 5)
     0.35741
     """
-    Sigma = constant_noise(law)
+    Sigma = _mean_abs_noise(law)
     shape = np.broadcast_shapes(shape_of(objective, None, device), Sigma.shape)
 
-    def slope_of_penalised(weight: Array) -> Array:
-        return np.asarray(slope(objective, weight) + Sigma * device.ratio(weight))
+    def penalised_gradient(weight: Array) -> Array:
+        return np.asarray(gradient_of(objective, weight) + Sigma * device.ratio(weight))
 
-    def bend(weight: Array) -> Array:
-        pull = Sigma * ratio_jet(device, variable(weight)).first
-        return np.asarray(hessian(objective, weight) + np.diag(pull))
+    def penalised_hessian(weight: Array) -> Array:
+        penalty_curvature = Sigma * ratio_jet(device, variable(weight)).first
+        return np.asarray(hessian_of(objective, weight) + np.diag(penalty_curvature))
 
-    what = "the slope of the penalised objective"
+    what, ends = "the gradient of the penalised objective", device.dynamic_range
     if objective.elementwise:
-        ends = device.dynamic_range
-        return number(only_zero(slope_of_penalised, ends, shape, what, near=start, hint=SATURATED))
+        return number(only_zero(penalised_gradient, ends, shape, what, near=start, hint=SATURATED))
     _require_one_problem(shape, objective)
     begin = np.asarray(device.penalty_origin() if start is None else start, dtype=float)
     begin = np.array(np.broadcast_to(begin, shape))
-    return rest_point(slope_of_penalised, bend, begin, device.dynamic_range, f"{what}'s zero")
+    return rest_point(penalised_gradient, penalised_hessian, begin, ends, f"{what}'s zero")
 
 
 def linearised(device: Device, objective: Objective, law: Law | ArrayLike) -> float | Array:
     """W^S: the zero of the mean drift linearised at w* and w⋄, RF25 Theorem 5 with its sign mended.
 
-    (H + diag(R'(w⋄)Σ))⁻¹(H w* + R'(w⋄)Σ w⋄), a weighted mean of minimiser and symmetric point; RF25
-    (46) prints minus signs.  `law` is a law, or Σ itself.
+    (H + diag(R'(w⋄)Σ))⁻¹(H w* + R'(w⋄)Σ w⋄), a weighted mean of minimiser and symmetric point, in
+    the weight's unit; RF25 (46) prints minus signs.  `law` is a law, or Σ itself; shapes as for
+    `drift_root`.
 
     Raises ValueError where the minimiser is unknown or the device has no single symmetric point.
 
@@ -111,19 +114,19 @@ def linearised(device: Device, objective: Objective, law: Law | ArrayLike) -> fl
     """
     if objective.minimiser.value is None:
         raise ValueError(f"{objective.id}: its minimiser is unknown, and W^S is linearised there")
-    Sigma, minimiser = constant_noise(law), np.asarray(objective.minimiser.value, dtype=float)
+    Sigma, minimiser = _mean_abs_noise(law), np.asarray(objective.minimiser.value, dtype=float)
     center = device.penalty_origin()
-    stiffness = Sigma * ratio_jet(device, variable(np.asarray(center, dtype=float))).first
+    stiffness = Sigma * ratio_jet(device, variable(np.asarray(center, dtype=float))).first  # ΣR'
     if objective.elementwise:
-        h = as_jet(slope(objective, variable(minimiser))).first
+        h = as_jet(gradient_of(objective, variable(minimiser))).first
         return number((h * minimiser + stiffness * center) / (h + stiffness))
     _require_one_problem(np.broadcast_shapes(minimiser.shape, stiffness.shape), objective)
-    H = hessian(objective, minimiser)
-    pull = np.broadcast_to(stiffness, minimiser.shape)
-    return np.asarray(np.linalg.solve(H + np.diag(pull), H @ minimiser + pull * center))
+    H = hessian_of(objective, minimiser)
+    S = np.broadcast_to(stiffness, minimiser.shape)
+    return np.asarray(np.linalg.solve(H + np.diag(S), H @ minimiser + S * center))
 
 
-def constant_noise(law: Law | ArrayLike) -> Array:
+def _mean_abs_noise(law: Law | ArrayLike) -> Array:
     """Σ = E|ξ| of a law, or the number itself."""
     return law.mean_abs(0.0) if isinstance(law, Law) else np.asarray(law, dtype=float)
 
@@ -137,11 +140,14 @@ def _require_one_problem(shape: tuple[int, ...], objective: Objective) -> None:
 
 
 def _begin(T: EffectiveUpdate) -> Array:
-    """W^S where it exists and is inside the range, else the symmetric point."""
+    """Where the search for a coupled root begins: W^S where it lies inside the range, else w⋄."""
     center = T.cell.penalty_origin() if T.cell else 0.0
-    begin = T.objective.minimiser.value
-    if begin is not None and T.cell:
-        begin = linearised(T.cell, T.objective, T.law)
-    begin = np.asarray(center if begin is None else begin, dtype=float)
-    inside = (begin > T.range[0]) & (begin < T.range[1])
-    return np.array(np.broadcast_to(np.where(inside, begin, center), T.shape))
+    minimiser = T.objective.minimiser.value
+    if minimiser is None:
+        guess = np.asarray(center, dtype=float)
+    else:
+        found = linearised(T.cell, T.objective, T.law) if T.cell else minimiser
+        guess = np.asarray(found, dtype=float)
+    low, high = T.dynamic_range
+    inside = (guess > low) & (guess < high)
+    return np.array(np.broadcast_to(np.where(inside, guess, center), T.shape))

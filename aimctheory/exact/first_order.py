@@ -1,8 +1,11 @@
-"""The stationary law of a scalar chain to first order in the learning rate.
+"""The stationary law of a scalar chain to first order in the learning rate, in numbers.
 
 With T the mean drift, w_T its root and D = E[(w' − w)²]/α² there,
 
     Var w ≃ αD / (2T'),     E w ≃ w_T − T''/(2T') · Var w,     both to a relative O(α).
+
+`derive.first_order` solves the balances of the moments for the same law, in symbols.  The two share
+no code on purpose, so that each checks the other.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from numpy.typing import ArrayLike
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.exact.drift import drift_root
-from aimctheory.exact.reading import Array, number, slope
+from aimctheory.exact.evaluation import Array, gradient_of, number
 from aimctheory.exact.update import Devices, effective_update
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
@@ -44,10 +47,14 @@ def first_order(
     algorithm: Algorithm = analog_sgd,
     start: ArrayLike | None = None,
 ) -> FirstOrder:
-    """Root, shift of the mean and variance to first order in α; scalars or arrays as the numbers.
+    """w_T, −T''/(2T')·Var and Var = αD/(2T') at w_T: root, shift of the mean, variance.
 
-    T' and T'' are exact derivatives.  Raises ValueError as `drift_root` does, for an objective that
-    couples coordinates, and for a learning rate that is not positive.
+    T' and T'' are exact derivatives.  Root and shift have the unit of the weight; each field is a
+    float for scalar numbers, else an array of the shape that the numbers broadcast to.  `start`
+    chooses among several roots, as in `drift_root`.
+
+    Raises ValueError as `drift_root` does, for an objective that couples coordinates, and for a
+    learning rate that is not positive.
 
     >>> from aimctheory.catalogue import linear
     >>> from aimctheory.laws import gaussian
@@ -64,6 +71,6 @@ def first_order(
     T = effective_update(algorithm, device, objective, law)
     root = drift_root(algorithm, device, objective, law, start=start)
     w, drift = np.asarray(root), T.along(root)
-    variance = alpha * T.spread(w, slope(objective, w)) / (2.0 * drift.first)
+    variance = alpha * T.diffusion(w, gradient_of(objective, w)) / (2.0 * drift.first)
     shift = -drift.second / (2.0 * drift.first) * variance
     return FirstOrder(root, number(shift), number(variance))

@@ -1,8 +1,8 @@
-"""Exact derivatives: a definition called with jets returns its value and its first two slopes.
+"""Exact derivatives: a definition called with a jet returns its value and first two derivatives.
 
 A jet carries (f, f', f'') of a function of one variable, and arithmetic on jets is the sum, product
 and chain rule.  Steps, gradients and responses are written once, for anything with arithmetic, so
-they differentiate themselves and nothing is differenced.
+a call with a jet differentiates them without finite differences.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Jet:
         return as_jet(other) * _reciprocal(self)
 
     def __abs__(self) -> Jet:
-        return self * Jet(_sign_of(self.value))
+        return self * Jet(_sign_of(self.value))  # at the kink all derivatives are 0
 
     def __lt__(self, other: Any) -> Any:
         return self.value < as_jet(other).value
@@ -82,12 +82,15 @@ class Jet:
 
     def through(self, value: Any, first: Any, second: Any) -> Jet:
         """The chain rule: f of this jet, from f, f' and f'' at its value."""
-        bend = second * self.first * self.first + first * self.second
-        return Jet(value, first * self.first, bend)
+        return Jet(
+            value,
+            first * self.first,
+            second * self.first * self.first + first * self.second,
+        )
 
 
 def variable(value: Any) -> Jet:
-    """The variable itself, with slope 1, at the point or points `value`."""
+    """The variable itself at the point or points `value`: its derivatives are 1 and 0."""
     return Jet(value, np.ones_like(value)[()], np.zeros_like(value)[()])
 
 
@@ -97,8 +100,8 @@ def as_jet(value: Any) -> Jet:
 
 
 def _reciprocal(x: Jet) -> Jet:
-    one = 1.0 / x.value
-    return x.through(one, -one * one, 2.0 * one * one * one)
+    inverse = 1.0 / x.value
+    return x.through(inverse, -inverse * inverse, 2.0 * inverse * inverse * inverse)
 
 
 def _sqrt(x: Jet) -> Jet:
@@ -112,12 +115,12 @@ def _exp(x: Jet) -> Jet:
 
 
 def _log(x: Jet) -> Jet:
-    one = 1.0 / x.value
-    return x.through(_log_of(x.value), one, -one * one)
+    inverse = 1.0 / x.value
+    return x.through(_log_of(x.value), inverse, -inverse * inverse)
 
 
 def _power(x: Jet, y: Any) -> Jet:
-    if isinstance(y, Jet):
+    if isinstance(y, Jet):  # an exponent that follows the variable
         return _exp(_log(x) * y)
     value = _power_of(x.value, y)
     first = y * value / x.value
@@ -125,12 +128,16 @@ def _power(x: Jet, y: Any) -> Jet:
 
 
 def _where(condition: Any, a: Any, b: Any) -> Jet:
-    a, b = as_jet(a), as_jet(b)
-    pairs = ((a.value, b.value), (a.first, b.first), (a.second, b.second))
-    return Jet(*(_select(condition, one, other) for one, other in pairs))
+    x, y = as_jet(a), as_jet(b)
+    return Jet(
+        _select(condition, x.value, y.value),
+        _select(condition, x.first, y.first),
+        _select(condition, x.second, y.second),
+    )
 
 
 def _either(of_jet: Callable[..., Jet], of_number: Callable[..., Any]) -> Callable[..., Any]:
+    """`of_jet` where the first argument is a jet, else `of_number`."""
     return lambda x, *rest: (of_jet if isinstance(x, Jet) else of_number)(x, *rest)
 
 
@@ -142,10 +149,10 @@ CALLS: dict[str, Callable[..., Any]] = {
     "sign": lambda x: _sign_of(as_jet(x).value),
     "where": _where,
 }
-"""What `recorder.evaluate` needs besides arithmetic, for jets and numbers alike."""
+"""The functions that `tree.recorder.evaluate` needs besides arithmetic, for jets and numbers."""
 
 
 def jet_ops(**rest: Any) -> Ops:
-    """`recorder.numpy_ops` for jets."""
-    functions = {name: f for name, f in CALLS.items() if name != "power"}
+    """`tree.recorder.numpy_ops` for jets and numbers."""
+    functions = {name: f for name, f in CALLS.items() if name != "power"}  # steps have no powers
     return numpy_ops(**functions, **rest)

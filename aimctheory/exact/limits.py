@@ -1,8 +1,9 @@
-"""What is left for α → 0 when the fast array's symmetric point is not 0, and when that is worse.
+"""The limit α → 0 of Residual Learning on a shifted fast array, and where Analog SGD beats it.
 
-Residual Learning then settles where ∇f = −E|∇f + ξ| R_P(0), whatever the minimiser, the mixing and
-the slow array; Analog SGD settles where ∇f = −E|∇f + ξ| R_W(w_T).  So Residual Learning is the
-better one if and only if |R_P(0)| < |R_W(w_T)|.
+With a symmetric point of P other than 0, Residual Learning settles where ∇f = −E|∇f + ξ| R_P(0),
+whatever the minimiser, the mixing and the slow array; Analog SGD settles where
+∇f = −E|∇f + ξ| R_W(w_T).  So under symmetric noise Residual Learning ends at the smaller |∇f| if
+and only if |R_P(0)| < |R_W(w_T)|.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from scipy.optimize import brentq
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.device import Device
 from aimctheory.exact.drift import drift_root
-from aimctheory.exact.reading import Array, number
+from aimctheory.exact.evaluation import Array, number, require_constant
 from aimctheory.exact.roots import bracketed
-from aimctheory.exact.update import Devices
+from aimctheory.exact.update import Devices, device_of
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
 
@@ -28,6 +29,7 @@ def shifted_limit(device: Device, law: Law) -> float | Array:
 
     `device` is the fast array P.  For the linear response R_P(0) = −c, so g = c E|g + ξ|; 0 for a
     zero-shifted array.  In EX24's convention, where P follows +∇f, the sign is the opposite one.
+    A float for scalar numbers, else an array of the shape that they broadcast to.
 
     Raises ValueError where 0 lies outside P's dynamic range and for a law that follows the weight.
 
@@ -43,11 +45,15 @@ def shifted_limit(device: Device, law: Law) -> float | Array:
 
 
 def self_consistent(ratio: ArrayLike, law: Law) -> Array:
-    """The u with u = r E|u + ξ|, for |r| < 1; |u| ≤ |r|σ/√(1 − r²) by Jensen's inequality."""
-    if law.form.state_dependent:
-        raise ValueError(f"{law.form.id} depends on the weight; give a law that does not")
+    """The u with u = r E|u + ξ|, for |r| < 1; |u| ≤ |r|σ/√(1 − r²) by Jensen's inequality.
+
+    Raises ValueError for a law that follows the weight.
+    """
+    require_constant(law)
     numbers = (np.asarray(each) for each in law.numbers.values())
     r, sigma, *_ = np.broadcast_arrays(ratio, law.sigma, *numbers)
+    # Where |u + ξ| has one value (a two-point law) u is the bound itself: the factor keeps the root
+    # inside the bracket.
     bound = np.abs(r) * sigma / np.sqrt(1.0 - r**2) * (1.0 + 1e-9)
     return bracketed(lambda u: np.asarray(u - r * law.mean_abs(u)), -bound, bound)
 
@@ -60,7 +66,8 @@ def crossover(
     There Residual Learning (for α → 0) and Analog SGD end at the same |∇f|.  `family(c)` is one
     device for both arrays, or {"P": …, "W": …}.  Scalar problems.
 
-    Raises ValueError where the same algorithm is the better one at both ends.
+    Raises ValueError where the same algorithm is the better one at both ends, and as `drift_root`
+    does.
 
     >>> from aimctheory.catalogue import linear
     >>> from aimctheory.laws import gaussian
@@ -71,14 +78,15 @@ def crossover(
     """
 
     def advantage(c: float) -> float:
+        """|R_W(w_T)| − |R_P(0)|: positive where Residual Learning is the better one."""
         device = family(c)
-        fast, slow = (device, device) if isinstance(device, Device) else (device["P"], device["W"])
+        fast, slow = device_of(device, "P"), device_of(device, "W")
         root = drift_root(analog_sgd, slow, objective, law)
         return float(np.squeeze(np.abs(slow.ratio(root)) - np.abs(fast.ratio(0.0))))
 
-    ends = advantage(low), advantage(high)
-    if ends[0] * ends[1] > 0:
-        better = "Residual Learning" if ends[0] > 0 else "Analog SGD"
+    at_low, at_high = advantage(low), advantage(high)
+    if at_low * at_high > 0:
+        better = "Residual Learning" if at_low > 0 else "Analog SGD"
         raise ValueError(
             f"{better} is the better one at both c = {low:g} and c = {high:g}; widen the interval"
         )

@@ -6,7 +6,8 @@ read noise, or the filtered H), taken as N(P̄, v_y),
     (P)  g F_P(P̄) + E|g + ξ| G_P(P̄) = 0,        (W)  P̄ = E|y| R_W(W).
 
 All the bias of a zero-shifted P comes from the fluctuation of y: with v_y = 0 only P̄ = 0 is left.
-P fluctuates as an AR(1) process with variance v_P = αD/(λ(2 − αλ)), λ the slope of (P) in P̄.
+P fluctuates as an AR(1) process with variance v_P = αD/(λ(2 − αλ)), λ the derivative of the left
+side of (P) in P̄ (see `exact.two_arrays`).
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ from numpy.typing import ArrayLike
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning
+from aimctheory.exact.evaluation import Array, number, ratio_jet
 from aimctheory.exact.jets import variable
 from aimctheory.exact.limits import self_consistent
-from aimctheory.exact.pair import Pair, pair_of
-from aimctheory.exact.reading import Array, number, ratio_jet
 from aimctheory.exact.roots import only_zero
+from aimctheory.exact.two_arrays import two_arrays
 from aimctheory.exact.update import Devices
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
 
 SAMPLES = 60
+"""Points on which the transfer's zero is looked for: few, since each asks for a root of (P)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class MeanField:
     """Stationary means of both arrays and of W + γP, ∇f there, and the fluctuations.
 
     `fast_variance` is v_P, `signal_variance` v_y, and `mean_square_gradient` E‖∇f(W + γP)‖² of each
-    coordinate with the fluctuations of both arrays in it.
+    coordinate with the fluctuations of both arrays in it.  Floats, or arrays of one shape.
     """
 
     P: float | Array
@@ -57,9 +59,11 @@ def residual_mean_field(
 ) -> MeanField:
     """The stationary state of Residual Learning or its v2 for small rates, in each coordinate.
 
-    Arguments as for `simulate`: `device` one Device or {"P": …, "W": …}, `noise` a law for the
-    stream "gradient" or {"gradient": …, "read": …}.  Numbers broadcast, scalars give floats.  Good
-    to about 2 % of the bias for learning rates up to 0.2 and a transfer rate well below them.
+    The zero of both mean drifts (P) and (W) above, with the linear noise of `exact.two_arrays`
+    around it.  Arguments as for `simulate`: `device` one Device or {"P": …, "W": …}, `noise` a law
+    for the stream "gradient" or {"gradient": …, "read": …}.  Numbers broadcast, scalars give
+    floats.  Good to about 2 % of the bias for learning rates up to 0.2 and a transfer rate well
+    below them.  RF25 (10), (11), (14), (15).
 
     Raises ValueError for another algorithm, a threshold above 0, a law that follows the weight, an
     objective that couples coordinates, and where a drift has no zero in the dynamic range.
@@ -73,20 +77,28 @@ def residual_mean_field(
     >>> round(state.readout - 0.5, 3)
     -0.007
     """
-    pair = pair_of(algorithm, device, objective, noise, hyper)
+    arrays = two_arrays(algorithm, device, objective, noise, hyper)
 
     def transfer(W: Array) -> Array:
-        P = pair.rest(W)
-        return np.asarray(_folded(P, pair.signal_variance(W, P)) * pair.slow.ratio(W) - P)
+        P = arrays.rest(W)
+        size = _mean_abs_normal(P, arrays.signal_variance(W, P))
+        return np.asarray(size * arrays.slow.ratio(W) - P)
 
-    ends = pair.slow.dynamic_range
-    W = only_zero(transfer, ends, pair.shape, "the mean transfer to W", samples=SAMPLES)
-    P = pair.rest(W)
-    pair.require_steady(W, P)
-    g = pair.gradient(W, P)
-    variances = pair.fast_variance(W, P), pair.signal_variance(W, P)
-    square = g**2 + pair.gradient_variance(W, P)
-    return _record(pair, P, W, W + pair.mixing * P, g, *variances, square)
+    ends = arrays.slow.dynamic_range
+    W = only_zero(transfer, ends, arrays.shape, "the mean transfer to W", samples=SAMPLES)
+    P = arrays.rest(W)
+    arrays.require_steady(W, P)
+    g = arrays.gradient(W, P)
+    return _broadcast(
+        arrays.shape,
+        P=P,
+        W=W,
+        readout=W + arrays.mixing * P,
+        gradient=g,
+        fast_variance=arrays.fast_variance(W, P),
+        signal_variance=arrays.signal_variance(W, P),
+        mean_square_gradient=g**2 + arrays.gradient_variance(W, P),
+    )
 
 
 def zero_shifted_law(
@@ -96,32 +108,55 @@ def zero_shifted_law(
 
     v_P = ασ²F_P(0)²/(2λ) with λ = f''γF_P(0) + ΣG_P'(0); P̄ = û √v_P with û = R_W(w*) E|û + Z|, Z
     standard normal; ∇f = −ΣR_P'(0) P̄; E‖∇f‖² = ∇f² + v_P(f''²γ² + f''βF_W(w*)/(αF_P(0))).
+    Arguments and shapes as for `residual_mean_field`.
 
     Raises ValueError as `residual_mean_field` does, where R_P(0) ≠ 0, and for an objective whose
     minimiser is unknown.
+
+    >>> from aimctheory.catalogue import linear
+    >>> from aimctheory.objectives.quadratic import quadratic
+    >>> hyper = {"learning_rate": 0.0125, "transfer_rate": 0.0008, "mixing": 0.4}
+    >>> law = zero_shifted_law(linear(tau=1), quadratic(minimiser=0.5), gaussian(0.5), hyper)
+    >>> round(law.readout - 0.5, 4)
+    -0.0077
     """
-    pair = pair_of(residual_learning, device, objective, law, hyper)
-    zero, minimiser = variable(np.zeros(pair.shape)), objective.minimiser.value
-    R = ratio_jet(pair.fast, zero)
-    if minimiser is None or np.any(np.abs(R.value) > 1e-12):
+    arrays = two_arrays(residual_learning, device, objective, law, hyper)
+    zero, minimiser = variable(np.zeros(arrays.shape)), objective.minimiser.value
+    R = ratio_jet(arrays.fast, zero)
+    if minimiser is None or np.any(np.abs(R.value) > 1e-12):  # rounding of a shift that cancels
         raise ValueError(
             "the √α law is for a known minimiser and a fast array with symmetric point 0; use "
             "residual_mean_field, or shifted_limit for the limit of a shifted one"
         )
-    W, F = np.broadcast_to(np.asarray(minimiser), pair.shape), pair.fast.mean_response(zero.value)
-    h, stiffness = pair.curvature(W), law.mean_abs(0.0) * R.first
-    variance = pair.learning_rate * law.sigma**2 * F / (2.0 * (h * pair.mixing + stiffness))
-    P = self_consistent(pair.slow.ratio(W), gaussian(1.0)) * np.sqrt(variance)
-    g, loop = -stiffness * P, h * pair.transfer_rate * pair.slow.mean_response(W)
-    square = g**2 + variance * ((h * pair.mixing) ** 2 + loop / (pair.learning_rate * F))
+    alpha, beta, gamma = arrays.learning_rate, arrays.transfer_rate, arrays.mixing
+    W, F = (
+        np.broadcast_to(np.asarray(minimiser), arrays.shape),
+        arrays.fast.mean_response(zero.value),
+    )
+    h, stiffness = arrays.curvature(W), law.mean_abs(0.0) * R.first  # f'' and ΣR_P'(0)
+    variance = alpha * law.sigma**2 * F / (2.0 * (h * gamma + stiffness))
+    P = self_consistent(arrays.slow.ratio(W), gaussian(1.0)) * np.sqrt(variance)
+    g, loop = -stiffness * P, h * beta * arrays.slow.mean_response(W)
     readout = W + g / h
-    return _record(pair, P, readout - pair.mixing * P, readout, g, variance, variance, square)
+    return _broadcast(
+        arrays.shape,
+        P=P,
+        W=readout - gamma * P,
+        readout=readout,
+        gradient=g,
+        fast_variance=variance,
+        signal_variance=variance,
+        mean_square_gradient=g**2 + variance * ((h * gamma) ** 2 + loop / (alpha * F)),
+    )
 
 
-def _record(pair: Pair, *values: ArrayLike) -> MeanField:
-    return MeanField(*(number(np.array(np.broadcast_to(value, pair.shape))) for value in values))
+def _broadcast(shape: tuple[int, ...], **values: ArrayLike) -> MeanField:
+    """The mean field with every value of `shape`."""
+    return MeanField(
+        **{name: number(np.array(np.broadcast_to(v, shape))) for name, v in values.items()}
+    )
 
 
-def _folded(mean: Array, variance: Array) -> Array:
+def _mean_abs_normal(mean: Array, variance: Array) -> Array:
     """E|y| of y ~ N(mean, variance)."""
     return gaussian(np.sqrt(variance)).mean_abs(mean)

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import roots_legendre
 
-from aimctheory.exact.reading import Array, number
+from aimctheory.exact.evaluation import Array, number
 from aimctheory.laws import Law
 
 NODES = 48
+"""Quadrature points a piece: rounding is reached on a Gaussian cut at ten deviations."""
 ROUNDING = 16.0 * np.finfo(float).eps
+"""What rounding may do to a mean, in units of the mean size of what is averaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,11 @@ def one_step_expectation(
 ) -> Expectation:
     """E φ(g + ξ) with its error, for φ smooth on either side of 0.
 
-    `function` maps noisy gradients (nodes, *shape) to the values to be averaged, (nodes, *shape),
-    where `shape` is that of `gradient`, `weight` and the law's numbers together.  `weight` matters
-    to laws that depend on it.  Raises ValueError for values that are not finite.
+    `function` is φ: it maps noisy gradients (points, *shape) to values of that shape, where `shape`
+    is that of `gradient`, `weight` and the law's numbers together.  `weight` matters to laws that
+    depend on it.  The error compares `nodes` points a piece with twice as many.
+
+    Raises ValueError for values that are not finite.
 
     >>> from aimctheory.laws import gaussian
     >>> found = one_step_expectation(np.abs, gaussian(0.5), gradient=0.2)
@@ -75,14 +79,15 @@ def noise_points(law: Law, gradient: ArrayLike, weight: ArrayLike, n: int) -> tu
         values, shares = zip(*law.atoms(w), strict=True)
         return _stacked(values, shape), _stacked(shares, shape)
     edges = _stacked(law.edges(), shape)
-    kink = np.clip(-g, edges[0], edges[-1])
-    ends = np.sort(np.concatenate([edges, np.broadcast_to(kink, shape)[None]]), axis=0)
-    x, share = (each.reshape(1, -1, *(1,) * len(shape)) for each in _legendre(n))
+    kink = np.broadcast_to(np.clip(-g, edges[0], edges[-1]), shape)
+    ends = np.sort(np.concatenate([edges, kink[None]]), axis=0)  # a piece may have the length 0
     middle, half = (ends[1:] + ends[:-1])[:, None] / 2, np.diff(ends, axis=0)[:, None] / 2
+    x, share = (each.reshape(1, -1, *(1,) * len(shape)) for each in _legendre(n))
     noise = (middle + half * x).reshape(-1, *shape)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # elements without noise divide by σ = 0
         mass = (half * share).reshape(-1, *shape) * law.density(noise)
-    mass = np.where(sigma == 0, 1.0, mass)
+    mass = np.where(sigma == 0, 1.0, mass)  # their points are all ξ = 0
+    # Dividing by the sum makes the probabilities add up to 1 to the last bit.
     return noise, np.asarray(mass / mass.sum(axis=0))
 
 
@@ -92,5 +97,6 @@ def _stacked(values: Any, shape: tuple[int, ...]) -> Array:
 
 @functools.cache
 def _legendre(n: int) -> tuple[Array, Array]:
-    x, share = roots_legendre(n)
-    return x, share
+    """The points and weights of Gauss–Legendre quadrature on [−1, 1]."""
+    points, weights = roots_legendre(n)
+    return points, weights

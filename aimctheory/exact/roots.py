@@ -14,8 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 Function = Callable[[Array], Array]
+
 SAMPLES = 400
+"""Points between which zeros are told apart; two zeros between neighbours are missed."""
 FAR = 1e6
+"""Where the search ends on an unbounded line: weights are of order 1."""
+HAIR = 1e-14
+"""How far inside its ends a bounded interval is searched, in units of its length.  At the end the
+drift of a saturated cell is 0, which is no root.  Some 50 ε, so that the points differ from it."""
 
 
 def only_zero(
@@ -30,9 +36,14 @@ def only_zero(
 ) -> Array:
     """The zero strictly inside `ends` at which `function` rises; arrays of `shape` in one go.
 
-    `function` maps arrays (…, *shape) to arrays of that shape.  Of several zeros the one nearest to
-    `near` is taken; without `near` several zeros are a ValueError that lists them, as none is one
-    that ends in `hint`.
+    `function` maps arrays (…, *shape) to arrays of that shape; `what` names it in errors.  Of
+    several zeros the one nearest to `near` is taken.
+
+    Raises ValueError where there is no such zero (its message ends in `hint`), and where there are
+    several (listed) and no `near` is given.
+
+    >>> print(only_zero(lambda x: x**2 - 0.25, (-1.0, 1.0), (), "a parabola"))
+    0.5
     """
     x = _points(ends, shape, near, samples)
     positive = function(x) > 0
@@ -40,15 +51,16 @@ def only_zero(
     count = np.count_nonzero(rises, axis=0)
     if np.any(count == 0):
         raise ValueError(f"{what} has no stable zero inside {_first(ends, count == 0)}{hint}")
-    zeros = [_close(function, x, _nth(rises, k)) for k in range(int(count.max()))]
+    zeros = [_close(function, x, _nth(rises, n)) for n in range(1, int(count.max()) + 1)]
     if len(zeros) == 1:
         return zeros[0]
     if near is None:
-        several = np.argmax(count.ravel())
-        found = ", ".join(f"{z.ravel()[several]:.6g}" for z in zeros)
+        element = np.argmax(count.ravel())  # the one with the most zeros stands for all
+        found = ", ".join(f"{z.ravel()[element]:.6g}" for z in zeros)
         raise ValueError(f"{what} has several stable zeros ({found}); choose one with start=…")
-    distance = np.abs(np.stack(zeros) - np.asarray(near, dtype=float))
-    return np.asarray(np.take_along_axis(np.stack(zeros), distance.argmin(0)[None], axis=0)[0])
+    candidates = np.stack(zeros)
+    nearest = np.abs(candidates - np.asarray(near, dtype=float)).argmin(axis=0)
+    return _taken(candidates, nearest)
 
 
 def _points(
@@ -57,35 +69,52 @@ def _points(
     """Points (n, *shape) strictly between the ends, in order."""
     low, high = (np.broadcast_to(np.asarray(end, dtype=float), shape) for end in ends)
     if np.all(np.isfinite(low) & np.isfinite(high)):
+        # Chebyshev points crowd at the ends: a minimiser near saturation puts the zero there.
         share = (1.0 - np.cos(np.pi * (np.arange(samples) + 0.5) / samples)) / 2.0
-        share = np.concatenate([[1e-14], share, [1.0 - 1e-14]])
-        return np.asarray(low + (high - low) * share.reshape(-1, *(1,) * len(shape)))
+        share = np.concatenate([[HAIR], share, [1.0 - HAIR]])
+        return np.asarray(low + (high - low) * _column(share, shape))
     center = np.zeros(shape) if near is None else np.broadcast_to(near, shape)
-    reach = np.geomspace(1e-4, FAR, samples // 2)
-    offsets = np.concatenate([-reach[::-1], reach]).reshape(-1, *(1,) * len(shape))
-    return np.asarray(np.clip(center + offsets, low, high))
+    reach = np.geomspace(1e-4, FAR, samples // 2)  # zeros far away are told apart less finely
+    offsets = np.concatenate([-reach[::-1], reach])
+    return np.asarray(np.clip(center + _column(offsets, shape), low, high))
 
 
-def _nth(rises: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
-    """The place of each column's k-th rise, of its last one where it has fewer."""
+def _column(values: Array, shape: tuple[int, ...]) -> Array:
+    """`values` (n,) as (n, 1, …), to broadcast against arrays of `shape`."""
+    return values.reshape(-1, *(1,) * len(shape))
+
+
+def _nth(rises: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
+    """The place of each element's n-th rise (from 1), of its last one where it has fewer."""
     count = np.cumsum(rises, axis=0)
-    wanted = np.minimum(k + 1, count[-1])
+    wanted = np.minimum(n, count[-1])
     return np.asarray(np.argmax(rises & (count == wanted), axis=0))
 
 
+def _taken(values: Array, place: NDArray[np.int64]) -> Array:
+    """values[place] for each element, from values (n, *shape) and places of `shape`."""
+    return np.asarray(np.take_along_axis(values, place[None], axis=0)[0])
+
+
 def _close(function: Function, x: Array, place: NDArray[np.int64]) -> Array:
-    low, high = (np.take_along_axis(x, place[None] + k, axis=0)[0] for k in (0, 1))
-    return bracketed(function, low, high)
+    """The zero between the points x[place] and x[place + 1] of each element."""
+    return bracketed(function, _taken(x, place), _taken(x, place + 1))
 
 
 def bracketed(function: Function, low: Array, high: Array) -> Array:
-    """The zero between `low` and `high`, where `function` has opposite signs, to the last bits."""
+    """The zero between `low` and `high`, where `function` has opposite signs, to the last bits.
+
+    Chandrupatla's method on every element at once: a is the newest point, b the other end of the
+    bracket, c the point that a or b replaced, and t the share of the way from a to b where the
+    next point lies.
+    """
     a, b = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
     fa, fb = function(a), function(b)
     t = np.full(a.shape, 0.5)
     best = np.where(np.abs(fa) < np.abs(fb), a, b)
+    # Elements that are done divide by zero, and a function may overflow at a far end.
     with np.errstate(all="ignore"):
-        for _ in range(200):
+        for _ in range(200):  # bisection alone shrinks a bracket to ε of it in 53
             x = a + t * (b - a)
             fx = function(x)
             same = (fx > 0) == (fa > 0)
@@ -93,6 +122,7 @@ def bracketed(function: Function, low: Array, high: Array) -> Array:
             b, fb = np.where(same, b, a), np.where(same, fb, fa)
             a, fa = x, fx
             best = np.where(np.abs(fa) < np.abs(fb), a, b)
+            # Two ε of the zero; 1e-300 where the zero is 0, so that the loop ends.
             least = 2.0 * np.finfo(float).eps * np.abs(best) + 1e-300
             share = least / np.abs(b - a)
             if np.all((share > 0.5) | (fa == 0) | (fb == 0)):
@@ -112,5 +142,6 @@ def _next_share(a: Array, b: Array, c: Array, fa: Array, fb: Array, fc: Array) -
 
 
 def _first(ends: tuple[ArrayLike, ArrayLike], where: NDArray[np.bool_]) -> str:
+    """The ends of the first element of which `where` is true, for an error."""
     low, high = (np.broadcast_to(end, where.shape)[where].ravel()[0] for end in ends)
     return f"({low:g}, {high:g})"

@@ -13,25 +13,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
+from aimctheory.exact.evaluation import Array, gradient_of
 from aimctheory.exact.first_order import first_order
 from aimctheory.exact.quadrature import NODES, noise_points
-from aimctheory.exact.reading import Array, slope
 from aimctheory.exact.roots import bracketed
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
 
 SIZES = (32, 48, 72, 108, 162, 243)
+"""Numbers of grid points, tried in turn until a finer grid changes rounding only."""
 REACHES = (9.0, 14.0, 22.0)
-"""Half the stretch of weights in standard deviations; the next one where steps lead off it."""
+"""Half the stretch of weights in standard deviations; the next one where steps lead off it.  A
+normal law has 2e-19 of its mass beyond 9; the law of a chain far from that has longer tails."""
 STRAYS = 1e-12
+"""The share of steps off the stretch that asks for no wider one; `error` counts such steps."""
 UNSETTLED = 1e-3
+"""The largest `error` of a law that is returned, in standard deviations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class StationaryLaw:
 
     `error` is what the last refinement of the grid changed, plus rounding and what the few steps
     off the grid can do.  `mass` weighs the points of `grid`, Σ mass·φ(grid) = E φ(w) for smooth φ;
-    `cells` are the lengths they stand for.
+    `lengths` are the stretches that the points stand for.  All three have the shape (N,).
     """
 
     mean: float
@@ -49,16 +54,46 @@ class StationaryLaw:
     error: float
     grid: Array
     mass: Array
-    cells: Array
+    lengths: Array
 
     @property
     def density(self) -> Array:
         """The probability density on the grid, for continuous noise laws."""
-        return self.mass / self.cells
+        return self.mass / self.lengths
 
     def expectation(self, function: Callable[[Array], Array]) -> float:
         """E φ(w) for a smooth function φ of the weight."""
         return float(self.mass @ function(self.grid))
+
+
+class _Stretch(NamedTuple):
+    """An interval of weights."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        return self.high - self.low
+
+
+class _Extremes(NamedTuple):
+    """The smallest and the largest noisy gradient g + ξ that a bounded noise gives at weights."""
+
+    smallest: Array
+    largest: Array
+
+
+class _Solution(NamedTuple):
+    """Points and masses of πP = π, and the shares of steps that leave the grid and the range.
+
+    A step that leaves the dynamic range has escaped, one that leaves only the grid has strayed.
+    """
+
+    grid: Array
+    mass: Array
+    strayed: float
+    escaped: float
 
 
 def stationary_law(
@@ -70,11 +105,12 @@ def stationary_law(
     algorithm: Algorithm = analog_sgd,
     start: float | None = None,
 ) -> StationaryLaw:
-    """The law of the weight that one step leaves as it is, for one scalar chain.
+    """The law π of the weight that one step leaves as it is, πP = π, for one scalar chain.
 
-    For a continuous noise law the error is usually below 1e-12 of the range.  A discrete law is
-    served where no atom changes the sign of g + ξ on the weights that the chain visits; there the
-    moments are exact and `density` means nothing.  `start` chooses among several drift roots.
+    Mean and error have the unit of the weight.  For a continuous noise law the error is usually
+    below 1e-12 of the range.  A discrete law is served where no atom changes the sign of g + ξ on
+    the weights that the chain visits; there the moments are exact and `density` means nothing.
+    `start` chooses among several drift roots.
 
     Raises ValueError for numbers that are not scalars, without noise, where steps leave the dynamic
     range, and where `error` exceeds a thousandth of the standard deviation (mass left at the ends
@@ -96,111 +132,152 @@ def stationary_law(
     if not np.any(law.sigma):
         raise ValueError("sigma = 0: without noise the chain comes to rest; use drift_root")
     first = first_order(device, objective, law, learning_rate, algorithm=algorithm, start=start)
-    center, spread = float(np.squeeze(first.root)), float(np.sqrt(np.squeeze(first.variance)))
+    center, deviation = _scalar(first.root), float(np.sqrt(np.squeeze(first.variance)))
     tried = []
     for reach in REACHES:
-        ends = _stretch(chain, learning_rate, center, reach * spread)
-        found, strays = _refined(chain, learning_rate, ends, center)
+        stretch = _visited(chain, learning_rate, center, reach * deviation)
+        found, strayed = _refined(chain, learning_rate, stretch, center)
         tried.append(found)
-        if strays <= STRAYS:
+        if strayed <= STRAYS:
             break
     best = min(tried, key=lambda each: each.error)
-    if not best.error <= UNSETTLED * spread:
+    if not best.error <= UNSETTLED * deviation:
         raise ValueError(
             f"the stationary law around w = {center:.6g} does not settle: refining or widening the "
             f"grid still moves its mean by {best.error:.2g}, its standard deviation being about "
-            f"{spread:.2g}; lower learning_rate = {learning_rate:g}, or simulate"
+            f"{deviation:.2g}; lower learning_rate = {learning_rate:g}, or simulate"
         )
     return best
 
 
-def _stretch(
-    chain: EffectiveUpdate, learning_rate: float, center: float, reach: float
-) -> tuple[float, float]:
+def _scalar(value: Any) -> float:
+    """The one number of an array."""
+    return float(np.squeeze(value))
+
+
+def _range(chain: EffectiveUpdate) -> _Stretch:
+    """The dynamic range of a scalar chain."""
+    low, high = chain.dynamic_range
+    return _Stretch(_scalar(low), _scalar(high))
+
+
+def _extremes(chain: EffectiveUpdate, weight: ArrayLike) -> _Extremes:
+    """The extreme noisy gradients at each of these weights."""
+    noise = np.sort(chain.law.edges() or [value for value, _ in chain.law.atoms(weight)], axis=0)
+    g = gradient_of(chain.objective, np.asarray(weight))
+    return _Extremes(np.asarray(g + noise[0]), np.asarray(g + noise[-1]))
+
+
+def _visited(chain: EffectiveUpdate, learning_rate: float, center: float, reach: float) -> _Stretch:
     """The weights center ± reach that lie in the dynamic range and in reach of a bounded noise."""
-    low, high = (float(np.squeeze(end)) for end in chain.range)
-    low, high = max(low, center - reach), min(high, center + reach)
+    whole = _range(chain)
+    low, high = max(whole.low, center - reach), min(whole.high, center + reach)
 
-    def extreme(weight: ArrayLike, which: int) -> Array:
-        """The smallest (0) or largest (−1) noisy gradient at a weight."""
-        noise = chain.law.edges() or [value for value, _ in chain.law.atoms(weight)]
-        return np.asarray(
-            slope(chain.objective, np.asarray(weight)) + np.sort(noise, axis=0)[which]
-        )
+    def smallest(weight: ArrayLike) -> Array:
+        return _extremes(chain, weight).smallest
 
-    a, b = low, high
-    if extreme(low, -1) < 0 < extreme(center, -1):  # below a every step leads up
-        a = float(bracketed(lambda w: extreme(w, -1), np.asarray(low), np.asarray(center)))
-    if extreme(center, 0) < 0 < extreme(high, 0):  # above b every step leads down
-        b = float(bracketed(lambda w: extreme(w, 0), np.asarray(center), np.asarray(high)))
-    w = np.linspace(a, b, 65)
-    lowest, highest = (w + chain.step(w, extreme(w, k), learning_rate) for k in (-1, 0))
-    return max(low, min(a, float(lowest.min()))), min(high, max(b, float(highest.max())))
+    def largest(weight: ArrayLike) -> Array:
+        return _extremes(chain, weight).largest
+
+    # Below `lowest` every noisy gradient is negative, so every step leads up; above `highest` every
+    # step leads down.  The chain leaves [lowest, highest] by one step at the most.
+    lowest, highest = low, high
+    if largest(low) < 0 < largest(center):
+        lowest = float(bracketed(largest, np.asarray(low), np.asarray(center)))
+    if smallest(center) < 0 < smallest(high):
+        highest = float(bracketed(smallest, np.asarray(center), np.asarray(high)))
+    w = np.linspace(lowest, highest, 65)  # the furthest step may start between both ends
+    falls = w + chain.step(w, largest(w), learning_rate)
+    rises = w + chain.step(w, smallest(w), learning_rate)
+    return _Stretch(
+        max(low, min(lowest, float(falls.min()))), min(high, max(highest, float(rises.max())))
+    )
 
 
 def _refined(
-    chain: EffectiveUpdate, learning_rate: float, ends: tuple[float, float], center: float
+    chain: EffectiveUpdate, learning_rate: float, stretch: _Stretch, center: float
 ) -> tuple[StationaryLaw, float]:
     """The law on finer and finer grids until rounding is reached, and the share of stray steps."""
-    width = ends[1] - ends[0]
-    decay = learning_rate * float(np.squeeze(chain.along(center).first))
-    rounding = 4.0 * np.finfo(float).eps * (width / decay + abs(center))
-    before: tuple[float, float] | None = None
+    # One step takes this share off a deviation, so an error of one step adds up 1/decay-fold.
+    decay = learning_rate * _scalar(chain.along(center).first)
+    rounding = 4.0 * np.finfo(float).eps * (stretch.width / decay + abs(center))
+    mean = deviation = change = np.inf
     for size in SIZES:
-        grid, mass, strays, escapes = _solved(chain, learning_rate, ends, size)
-        mean = float(mass @ grid)
-        variance = float(mass @ (grid - mean) ** 2)
-        now = mean, float(np.sqrt(max(variance, 0.0)))
-        change = (
-            np.inf if before is None else max(abs(a - b) for a, b in zip(now, before, strict=True))
-        )
-        before = now
+        solution = _solved(chain, learning_rate, stretch, size)
+        coarser_mean, coarser_deviation = mean, deviation
+        mean = float(solution.mass @ solution.grid)
+        variance = float(solution.mass @ (solution.grid - mean) ** 2)
+        deviation = float(np.sqrt(max(variance, 0.0)))  # a coarse grid may give a negative one
+        change = max(abs(mean - coarser_mean), abs(deviation - coarser_deviation))
         if change <= rounding:
             break
-    if escapes * width / decay > UNSETTLED * now[1]:
+    leaked = solution.escaped * stretch.width / decay
+    if leaked > UNSETTLED * deviation:
         raise ValueError(
             f"learning_rate = {learning_rate:g}: a step leaves the dynamic range with probability "
-            f"{escapes:.2g}, so no law on it is stationary; lower the learning rate or the noise"
+            f"{solution.escaped:.2g}, so no law on it is stationary; lower the learning rate or "
+            "the noise"
         )
-    error = change + rounding + (abs(strays) + escapes) * width / decay
-    square = float(mass @ np.square(slope(chain.objective, grid)))
-    return StationaryLaw(mean, variance, square, error, grid, mass, _cells(size, width)), strays
+    # A step off the grid was set back to its end: about a width, and 1/decay steps remember it.
+    error = change + rounding + (solution.strayed + solution.escaped) * stretch.width / decay
+    g = gradient_of(chain.objective, solution.grid)
+    law = StationaryLaw(
+        mean=mean,
+        variance=variance,
+        mean_square_gradient=float(solution.mass @ np.square(g)),
+        error=error,
+        grid=solution.grid,
+        mass=solution.mass,
+        lengths=_lengths(size, stretch.width),
+    )
+    return law, solution.strayed
 
 
 def _solved(
-    chain: EffectiveUpdate, learning_rate: float, ends: tuple[float, float], size: int
-) -> tuple[Array, Array, float, float]:
-    """Points and masses of πP = π, and the shares of steps off the grid and off the range."""
-    middle, half = (ends[1] + ends[0]) / 2, (ends[1] - ends[0]) / 2
-    angle = np.pi * (np.arange(size)[::-1] + 0.5) / size
+    chain: EffectiveUpdate, learning_rate: float, stretch: _Stretch, size: int
+) -> _Solution:
+    """πP = π on `size` Chebyshev points of the stretch."""
+    middle, half = (stretch.high + stretch.low) / 2, stretch.width / 2
+    angle = _angles(size)
     grid = middle + half * np.cos(angle)
-    g = slope(chain.objective, grid)
+    g = gradient_of(chain.objective, grid)
+    # T_k(w') is a polynomial of degree k < size in ξ on either side of the kink: size/2 nodes take
+    # it exactly, and NODES do for the density.
     noise, share = noise_points(chain.law, g, grid, max(NODES, size // 2))
     after = grid + chain.step(grid, g + noise, learning_rate)
-    low, high = (float(np.squeeze(end)) for end in chain.range)
-    escaped = (after < low) | (after > high)
-    strayed = ((after < ends[0]) | (after > ends[1])) & ~escaped
+    whole = _range(chain)
+    escaped = (after < whole.low) | (after > whole.high)
+    strayed = ((after < stretch.low) | (after > stretch.high)) & ~escaped
     matrix = _mean_polynomials(np.clip((after - middle) / half, -1.0, 1.0), share)
-    matrix -= np.cos(angle * np.arange(size)[:, None])
-    matrix[0] = 1.0
+    matrix -= np.cos(angle * np.arange(size)[:, None])  # T_k(x_i) = cos(k · angle_i)
+    matrix[0] = 1.0  # T_0 = 1 gives 0 = 0; Σ π_i = 1 takes its place
     mass = np.linalg.solve(matrix, np.eye(size)[0])
-    off = [abs(float(mass @ np.sum(share * each, axis=0))) for each in (strayed, escaped)]
-    return grid, mass, off[0], off[1]
+
+    def probability(event: Array) -> float:
+        return abs(float(mass @ np.sum(share * event, axis=0)))
+
+    return _Solution(grid, mass, probability(strayed), probability(escaped))
 
 
 def _mean_polynomials(place: Array, share: Array) -> Array:
     """E[T_k] for k < N, (N, N), from places in [−1, 1] and their probabilities, (points, N)."""
     size = place.shape[1]
-    means, now, after = np.empty((size, size)), np.ones_like(place), place
+    means = np.empty((size, size))
+    T, T_next = np.ones_like(place), place
     for k in range(size):
-        means[k] = np.einsum("qi,qi->i", share, now)
-        now, after = after, 2.0 * place * after - now
+        means[k] = np.einsum("qi,qi->i", share, T)
+        T, T_next = T_next, 2.0 * place * T_next - T
     return means
 
 
-def _cells(size: int, width: float) -> Array:
+def _angles(size: int) -> Array:
+    """The angles whose cosines are the Chebyshev points in rising order."""
+    return np.asarray(np.pi * (np.arange(size)[::-1] + 0.5) / size)
+
+
+def _lengths(size: int, width: float) -> Array:
     """The weights of Fejér's quadrature: the length of the stretch that each point stands for."""
-    angle = np.pi * (np.arange(size)[::-1] + 0.5) / size
+    angle = _angles(size)
     k = np.arange(1, size // 2 + 1)[:, None]
     return np.asarray(
         width / size * (1.0 - 2.0 * np.sum(np.cos(2 * k * angle) / (4 * k**2 - 1), axis=0))

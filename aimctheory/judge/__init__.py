@@ -1,1 +1,1 @@
-"""Claims and verdicts: what is stated, how it must compare, and what the evidence says."""
+"""Claims and verdicts: statements, how their sides must compare, the evidence and the rules."""

@@ -1,134 +1,32 @@
-"""A published statement and the evidence for it, as records: Claim, Mutant, Case.
+"""A published statement and how it is checked: Claim and Mutant.
 
-A claim sets what a paper states beside what our code finds.  `instances` yields the settings;
-`observe` is the only function that touches our code, and puts numbers, arrays, strings and
-functions of plain numbers into a Case; `computed`, `stated`, `corrected`, `hypotheses` and the
-mutants see nothing but the Case.  So a formula typed from the page can never be checked against
-itself.  A mutant is a statement we have reason to call false: the same evidence must reject it.
+A claim compares the statement of a paper with the results of this package.  `instances` yields the
+settings.  `observe` is the only function that calls the package; it puts numbers, arrays, strings
+and functions of plain numbers into a `Case`.  `computed`, `stated`, `corrected`, `hypotheses` and
+the mutants see only the Case, so a formula typed from the page cannot be checked against itself.
+A mutant is a statement that is known to be false; the same evidence must reject it.
 
-`verdict.check` runs a claim.
+`relation` has the ways to compare the two sides, and `verdict.check` runs a claim.
 """
 
 from __future__ import annotations
 
-import functools
-import numbers
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType
+from types import MappingProxyType
 from typing import Any
 
-import mpmath
-import numpy as np
-
-from aimctheory.judge.relation import Relation as Relation
-from aimctheory.judge.relation import at_least as at_least
-from aimctheory.judge.relation import at_most as at_most
-from aimctheory.judge.relation import definition as definition
-from aimctheory.judge.relation import equal as equal
-from aimctheory.judge.relation import exists as exists
-from aimctheory.judge.relation import rate as rate
+from aimctheory.judge.case import Case as Case
+from aimctheory.judge.relation import Relation
 from aimctheory.notation import Source
 from aimctheory.scale import Scale
 
 VERDICTS = ("holds", "holds as corrected", "fails", "vacuous", "not testable")
-"""What a claim may expect; a check may also end "undecided" or in an "error"."""
+"""The verdicts a claim may expect; a check may also end "undecided" or with an "error"."""
 
 LEVELS = ("proved", "certified", "deterministic", "statistical")
-"""How strongly a statement can be checked, the strongest first."""
-
-_FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, np.ufunc, functools.partial)
-
-
-class Case:
-    """The evidence of one instance: numbers, arrays, strings, functions of plain numbers.
-
-    Values are read as attributes.  Arrays are copied and cannot be written to; functions are
-    wrapped, so that they take and return plain numbers and lead back to nothing of ours.
-
-    >>> case = Case(rate=0.1, distance=np.array([0.2, 0.1]), q_up=lambda w: 1 - w)
-    >>> case.q_up(case.distance) * case.rate
-    array([0.08, 0.09])
-
-    Raises
-    ------
-    TypeError
-        For a value of any other kind.
-    AttributeError
-        On reading a name that the case does not carry.
-    """
-
-    __slots__ = ("_values",)
-    _values: Mapping[str, Any]
-
-    def __init__(self, **values: Any) -> None:
-        admitted = {name: _admitted(name, value) for name, value in values.items()}
-        object.__setattr__(self, "_values", MappingProxyType(admitted))
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self._values[name]
-        except KeyError:
-            known = ", ".join(self._values) or "nothing"
-            raise AttributeError(f"the case carries no {name!r}; it carries {known}") from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a case cannot be changed; give {name!r} when it is made")
-
-    def __repr__(self) -> str:
-        return f"Case({', '.join(self._values)})"
-
-
-def _admitted(name: str, value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufcU":
-        copy = value.copy()
-        copy.flags.writeable = False
-        return copy
-    if isinstance(value, str) or _is_plain(value):
-        return value
-    if isinstance(value, _FUNCTIONS):
-        return _of_plain_numbers(name, value)
-    raise TypeError(
-        f"case: {name} is a {type(value).__name__}; a case carries only numbers, arrays, strings "
-        "and functions of plain numbers (make an array of a list, carry value and half_width as "
-        "two numbers)"
-    )
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.dtype.kind in "biufc"
-    return isinstance(value, numbers.Number)
-
-
-def _require_plain(name: str, value: Any) -> None:
-    if not _is_plain(value):
-        raise TypeError(
-            f"case: {name} is a function of plain numbers, and a {type(value).__name__} is none; "
-            "give and return numbers or arrays of numbers"
-        )
-
-
-def _of_plain_numbers(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    def plain(*arguments: Any, **keywords: Any) -> Any:
-        for value in (*arguments, *keywords.values()):
-            _require_plain(name, value)
-        result = function(*arguments, **keywords)
-        _require_plain(name, result)
-        # mpmath.diff steps by 2^-63: rounded to doubles, every derivative would come out as 0.
-        finer = (x for x in arguments if isinstance(x, mpmath.mpf) and x != float(x))
-        if not isinstance(result, mpmath.mpf | mpmath.mpc) and any(finer):
-            raise TypeError(
-                f"case: {name} rounds mpmath's numbers to double precision; differentiate by a "
-                f"step of your own, or call {name}(float(x)) where that is fine"
-            )
-        return result
-
-    return plain
-
+"""How strongly a statement is checked, the strongest level first."""
 
 Instances = Callable[[Scale], Iterable[Mapping[str, Any]]]
 Observe = Callable[..., Case]
@@ -137,20 +35,27 @@ Form = Callable[[Case], Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mutant:
-    """A false statement, why it is false, and what it replaces of the claim; None keeps its own.
+    """A statement known to be false: why, and the parts of the claim that it replaces.
 
-    A mutant with instances of its own is judged without the claim's hypotheses, so it may drop
-    one.
+    A part that is None stays the claim's.  A mutant with instances of its own is judged without the
+    claim's hypotheses, so such a mutant may violate one.
 
+    Raises
+    ------
+    ValueError
+        If the mutant replaces no part.
+
+    Examples
+    --------
     >>> Mutant("the sign of the noise term", stated=lambda c: -c.noise).why
     'the sign of the noise term'
     """
 
     why: str
     _: KW_ONLY
-    stated: Form | None = None
     instances: Instances | None = None
     observe: Observe | None = None
+    stated: Form | None = None
 
     def __post_init__(self) -> None:
         if self.stated is None and self.instances is None and self.observe is None:
@@ -161,7 +66,9 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Claim:
-    """One published statement, the evidence to hold against it, and the verdict we expect.
+    """One published statement, how to check it, and the verdict we expect.
+
+    Files of claims give the keywords in the order in which they stand here.
 
     Parameters
     ----------
@@ -169,30 +76,29 @@ class Claim:
         Lower-case words and digits joined by hyphens, such as "rf25-theorem-5".
     statement
         The statement as printed, in Markdown with LaTeX.
-    relation
-        What the two sides have to do with one another: `equal`, `at_most`, `at_least`, `rate`,
-        `exists` or `definition`.
     expected
-        One of `VERDICTS`.  With "vacuous" the two sides are the argument for vacuity; with
-        "not testable" there are no sides and no mutants, and `note` says why.
+        One of `VERDICTS`.  With "vacuous" the two sides are the argument for vacuity.  With
+        "not testable" the claim has no sides and no mutants, and `note` says why.
+    level
+        One of `LEVELS`: the strongest level at which the statement is checked here.
+    relation
+        How the computed side must compare with the stated one: a relation of `judge.relation`.
+    hypotheses
+        The assumptions of the statement: a name and a test of the case for each.  A case that
+        fails a test is dropped and counted.
     instances, observe
         `instances(scale)` yields mappings; `observe(**mapping)` returns the Case.
-    hypotheses
-        What the statement supposes: a name and a test of the case.  A case that fails one is
-        dropped and counted.
     computed, stated, corrected
         Functions of the Case returning a number, an array, or the pair (value, half_width).
         `computed` may be None where the relation has an `error`.  With `corrected`, the mutants
-        act on it and the printed form counts as the first mutant.
-    level
-        One of `LEVELS`: the strongest at which the statement is checked here.
+        change the corrected form, and the printed form counts as the first mutant.
     note
-        A remark on the printed proof, kept apart from the verdict on the statement.
+        A remark on the printed proof, which does not change the verdict on the statement.
 
     Raises
     ------
     ValueError
-        If an id, a level or an expected verdict is none of the known, or a part is missing.
+        If the id is malformed, the level or the expected verdict unknown, or a part is missing.
     """
 
     id: str
@@ -200,16 +106,16 @@ class Claim:
     statement: str
     source: Source
     _: KW_ONLY
-    relation: Relation
     expected: str
-    instances: Instances | None = None
+    level: str = "deterministic"
+    relation: Relation
     hypotheses: Mapping[str, Form] = field(default_factory=dict)
+    instances: Instances | None = None
     observe: Observe | None = None
     computed: Form | None = None
     stated: Form | None = None
     corrected: Form | None = None
     mutants: Sequence[Mutant] = ()
-    level: str = "deterministic"
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -220,7 +126,7 @@ class Claim:
 
 
 def _problems(claim: Claim) -> Iterable[str]:
-    """What is wrong with a claim, one sentence each."""
+    """The faults of a claim's definition, one sentence for each."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", claim.id):
         yield "id is not lower-case words and digits joined by hyphens, such as 'rf25-theorem-5'"
     if claim.expected not in VERDICTS:

@@ -1,9 +1,10 @@
-"""The order at which an error vanishes: arrays in, numbers out.
+"""The order at which an error vanishes, read from its local slopes: arrays in, numbers out.
 
-Responsible for one question: given errors e(x) at shrinking distances x, what does the local slope
-s = d log e / d log x tend to, and how surely?  A fit over large distances answers wrongly (slopes
-that fall 2.05, 1.56, 1.19, 1.05 would pass as "order 2"); so only the smallest decade that stands
-above rounding counts, and slopes that have not settled bound the limit on one side at most.
+An error e(x) of order p falls as x^p, so its local slope s = d log e / d log x tends to p as x → 0.
+This module gives an interval for that limit.  A fit over all distances would answer wrongly: the
+slopes 2.05, 1.56, 1.19, 1.05 tend to 1, and a fit calls them "order 2".  So only the smallest
+decade of x above rounding errors counts, and slopes that still move bound the limit on one side at
+most.
 """
 
 from __future__ import annotations
@@ -14,19 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from aimctheory.statistics import local_slopes
-
 Array = NDArray[np.float64]
 
 ROUNDING_IN_SLOPE = 0.005
-"""A pair of points counts where rounding can change its slope by no more than this."""
+"""The most by which rounding may change the local slope between two points that count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What local slopes tend to: the interval [low, high], and what it was read from.
+    """An interval [low, high] for the limit of local slopes, and the slopes behind it.
 
-    `value` is the last local slope, `slopes` all that were used, `error` the last error.
+    `value` is the last local slope, `slopes` are all that were used, from large x to small, and
+    `error` is the error at the smallest x used.
     """
 
     value: float
@@ -34,6 +34,31 @@ class Limit:
     high: float
     slopes: tuple[float, ...]
     error: float
+
+
+def local_slopes(x: ArrayLike, error: ArrayLike) -> Array:
+    """The slopes d log error / d log x between neighbouring points, shape (n − 1,).
+
+    Raises
+    ------
+    ValueError
+        Unless `x` and `error` are positive arrays of one length and neighbouring x differ.
+
+    Examples
+    --------
+    >>> local_slopes([1, 2, 4], [3, 12, 48])
+    array([2., 2.])
+    """
+    places, errors = np.asarray(x, dtype=float), np.asarray(error, dtype=float)
+    if places.ndim != 1 or places.shape != errors.shape or len(places) < 2:
+        raise ValueError(
+            f"x of shape {places.shape} and error of shape {errors.shape}: slopes need two arrays "
+            "of one length, two points or more"
+        )
+    if not (np.all(places > 0) and np.all(errors > 0) and np.all(np.diff(places) != 0)):
+        raise ValueError("x and error: a log-log slope needs positive numbers and distinct x")
+    slopes: Array = np.diff(np.log(errors)) / np.diff(np.log(places))
+    return slopes
 
 
 def limit_slope(
@@ -49,7 +74,8 @@ def limit_slope(
     Where the correction to the leading order is of first order in x, the limit is
     sₙ + (sₙ − sₙ₋₁)/(r − 1), with s the local slopes and r the last ratio of neighbouring x.  The
     interval reaches from sₙ to twice that distance.  Slopes that still move by more than `settled`,
-    or ever faster, bound the limit on one side; slopes moving to and fro do not bound it.
+    or ever faster, bound the limit on one side; slopes moving to and fro do not bound it unless all
+    of them lie within `settled`.  Half-widths and rounding errors widen the interval.
 
     Parameters
     ----------
@@ -57,6 +83,8 @@ def limit_slope(
         Shape (n,), in any order; the half-width is 0 where the error is not measured.
     floor
         The size of rounding errors in `error`.
+    settled
+        The largest movement of the slopes that counts as settled.
 
     Returns
     -------
@@ -84,15 +112,20 @@ def limit_slope(
         return None
     places, errors, widths = places[kept], errors[kept], widths[kept]
     slopes = local_slopes(places, errors)
+    # A first-order correction puts the limit at sₙ + (sₙ − sₙ₋₁)/(r − 1): reach goes twice as far.
     reach = 2 / (float(places[-2] / places[-1]) - 1)
-    low, high = _settling(slopes, reach, settled)
-    blur = -np.log1p(-(widths + floor) / errors)
-    blur = (blur[1:] + blur[:-1]) / -np.diff(np.log(places))
-    spread = float(blur[-1] + reach * (blur[-1] + blur[-2]))
+    low, high = _limit_of_exact(slopes, reach, settled)
+    # Lowering e by its half-width h and the floor moves log e by λ = −log(1 − (h + floor)/e);
+    # raising e moves log e by less.
+    log_widths = -np.log1p(-(widths + floor) / errors)
+    # So a slope, Δ log e / Δ log x, moves by at most ω = (λ + next λ)/|Δ log x| ...
+    slope_widths = (log_widths[1:] + log_widths[:-1]) / -np.diff(np.log(places))
+    # ... and the far end by at most ωₙ + reach·(ωₙ + ωₙ₋₁).
+    limit_width = float(slope_widths[-1] + reach * (slope_widths[-1] + slope_widths[-2]))
     return Limit(
         value=float(slopes[-1]),
-        low=low - spread,
-        high=high + spread,
+        low=low - limit_width,
+        high=high + limit_width,
         slopes=tuple(slopes.tolist()),
         error=float(errors[-1]),
     )
@@ -101,7 +134,7 @@ def limit_slope(
 def _from_far_to_near(
     x: ArrayLike, error: ArrayLike, half_width: ArrayLike
 ) -> tuple[Array, Array, Array]:
-    """Checked, of one shape, the errors without their signs, the smallest x last."""
+    """The points in order of falling x: x, |error| and half-width, of one shape."""
     places, errors = np.asarray(x, dtype=float), np.abs(np.asarray(error, dtype=float))
     distinct = places.ndim == 1 and len(np.unique(places)) == len(places)
     if not distinct or np.any(places <= 0) or errors.shape != places.shape:
@@ -115,30 +148,39 @@ def _from_far_to_near(
 
 
 def _smallest_decade(x: Array, error: Array, width: Array, floor: float) -> NDArray[np.int64]:
-    """The indices of the last run of resolved points, cut to one decade but not below three."""
-    above = error > np.maximum(width + floor, 0.0)
+    """The indices of the points that count: at small x, above rounding, within one decade of x.
+
+    They are the last unbroken series of points whose neighbours both stand above half-width and
+    rounding, cut to one decade of x, but to no fewer than three points.
+    """
+    above = error > width + floor
     rounding = np.divide(floor, error, out=np.full(len(x), np.inf), where=error > 0)
     pairs = above[1:] & above[:-1]
+    # Relative rounding errors of both points, over Δ log x, are the change of the slope.
     pairs &= (rounding[1:] + rounding[:-1]) / -np.diff(np.log(x)) <= ROUNDING_IN_SLOPE
     if not np.any(pairs):
         return np.arange(0)
     last = int(np.flatnonzero(pairs)[-1])
     gaps = np.flatnonzero(~pairs[:last])
     points = np.arange(gaps[-1] + 1 if len(gaps) else 0, last + 2)
+    # 1e-9: a point exactly one decade away counts, whatever its last bit.
     decade = points[x[points] <= 10 * x[last + 1] * (1 + 1e-9)]
     return decade if len(decade) >= 3 else points[-3:]
 
 
-def _settling(slopes: Array, reach: float, settled: float) -> tuple[float, float]:
-    """The interval of the limit as far as the slopes' own movement tells it."""
+def _limit_of_exact(slopes: Array, reach: float, settled: float) -> tuple[float, float]:
+    """The interval of the limit, taking the local slopes as exact."""
     moves = np.diff(slopes)
     last, move = float(slopes[-1]), float(moves[-1])
     if not (np.all(moves <= 0) or np.all(moves >= 0)):
+        # To and fro: slopes close to one another have settled, others say nothing.
         if np.ptp(slopes) <= settled:
             return float(slopes.min()), float(slopes.max())
         return -math.inf, math.inf
+    # A move below a tenth of `settled` is small, even where the one before was smaller.
     faster = len(moves) > 1 and abs(move) > max(abs(float(moves[-2])), settled / 10)
     if abs(move) > settled or faster:
+        # Still moving: the limit lies beyond the last slope, and nothing says how far.
         return (-math.inf, last) if move < 0 else (last, math.inf)
     beyond = last + reach * move
     return min(last, beyond), max(last, beyond)

@@ -1,33 +1,34 @@
-"""What a statement says of two numbers: equal, at most, at least, of an order, somewhere, by name.
+"""How the computed side of a claim must compare with the stated one.
 
-A relation turns one case into a finding: the margin (allowed − found)/scale with its interval,
-above 0 where the statement holds, below 0 where it fails, across 0 where the evidence does not
-decide.  It sees the case, what was computed and what is stated, and nothing else.
+The kinds: equal, bounded from above or below, an error vanishing at an order, equal in at least one
+case, or the same by definition.  A relation judges one case: from the case, the computed and the
+stated side it makes a Finding, whose margin (allowed − found)/scale is at least 0 where the
+statement holds and below 0 where it fails (`margin`).
 
-Both sides return a number or an array; a measured one returns the pair (value, half_width).
+Both sides are a number or an array of numbers; a measured side is the pair (value, half_width).
+
+A new kind of relation is a function in this file that returns a `Relation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aimctheory.judge.case import Case
+from aimctheory.judge.margin import Margin, bound, equivalence
 from aimctheory.judge.rates import Limit, limit_slope
-from aimctheory.statistics import Margin, bound, equivalence
-
-if TYPE_CHECKING:
-    from aimctheory.judge.claim import Case
 
 Array = NDArray[np.float64]
-ErrorOf = Callable[["Case", Any], Any]
+ErrorOf = Callable[[Case, Any], Any]
 
 
 class Quantity(NamedTuple):
-    """Numbers and the half-widths of their intervals, arrays of one shape."""
+    """Numbers and the half-widths of their intervals: two arrays of one shape."""
 
     value: Array
     half_width: Array
@@ -35,11 +36,11 @@ class Quantity(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one case says: both sides at its worst element, the error there, and the margin.
+    """The result of one case at its worst element: the margin, the error and both sides.
 
-    `comparisons` counts the numbers compared within a half-width; `tightness` is the smallest
-    ratio of the larger to the smaller side of a bound; `slopes` belong to rates, and `exact` says
-    that every error of a rate was below its floor.
+    `comparisons` counts the measured numbers that were compared.  Of a bound, `tightness` is the
+    smallest ratio of the larger side to the smaller.  Of a rate, `slopes` are the local slopes, and
+    `exact` says that every error was below the floor.
     """
 
     margin: Margin
@@ -61,15 +62,16 @@ class Finding:
         return ", ".join([*shown, f"margin {self.margin.value:.3g}"])
 
 
-Judge = Callable[["Case", "Quantity | None", Any], Finding]
+Judge = Callable[[Case, Quantity | None, Any], Finding]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Relation:
-    """A name, a phrase for readers, and the function that judges one case.
+    """The function that judges one case, the name of the relation and a phrase for readers.
 
-    `judge(case, computed, stated)` returns the Finding.  An `implicit` relation brings its own
-    error and needs no computed side.  `somewhere`: one case that holds is enough, not every.
+    `judge(case, computed, stated)` returns the Finding.  An `implicit` relation computes the error
+    by a function of its own and needs no computed side.  With `somewhere` the claim holds where one
+    case holds; else every case must hold.
     """
 
     kind: str
@@ -80,12 +82,12 @@ class Relation:
 
 
 def quantity(result: Any, role: str) -> Quantity:
-    """`result` as numbers with half-widths: a number, an array, or a pair (value, half_width).
+    """A number, an array or a pair (value, half_width) as numbers with half-widths.
 
     Raises
     ------
     ValueError
-        If it is anything else, or not finite, or a half-width is negative.
+        If `result` is anything else or empty, a value is not finite, or a half-width is negative.
 
     Examples
     --------
@@ -109,15 +111,22 @@ def quantity(result: Any, role: str) -> Quantity:
 
 
 def equal(*, within: float | Callable[[Case], Any], error: ErrorOf | None = None) -> Relation:
-    """|computed − stated| ≤ within, everywhere; the margin is 1 − |computed − stated|/within.
+    """|computed − stated| ≤ within for every element; the margin is 1 − |computed − stated|/within.
 
     Parameters
     ----------
     within
         The largest difference allowed, in the units of the two sides; or a function of the case
-        that returns it.
+        that returns this difference.
     error
-        `error(case, stated)`, in place of computed − stated.
+        `error(case, stated)` in place of computed − stated.
+
+    Examples
+    --------
+    >>> relation = equal(within=0.1)
+    >>> finding = relation.judge(Case(), quantity((1.02, 0.01), "computed"), 1.0)
+    >>> print(finding, "->", finding.margin.state)
+    stated 1, computed 1.02, error 0.02, margin 0.8 -> holds
     """
 
     def judge(case: Case, computed: Quantity | None, stated: Any) -> Finding:
@@ -131,46 +140,55 @@ def equal(*, within: float | Callable[[Case], Any], error: ErrorOf | None = None
 
 
 def at_most(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
-    """Computed ≤ stated, everywhere; the margin is (stated − computed)/max(|stated|, |computed|).
+    """Computed ≤ stated for every element, up to rounding.
+
+    The margin is (stated − computed)/max(|stated|, |computed|).
 
     Parameters
     ----------
     within
         A relative allowance for rounding, so that a bound which is attained still holds.
     error
-        `error(case, stated)`, in place of computed − stated: the excess, ≤ 0 where the bound
-        holds; its scale is |stated|.
+        `error(case, stated)` in place of computed − stated: the excess, ≤ 0 where the bound holds.
+        The scale of the margin is then |stated|.
     """
     return _one_sided("at_most", "at most", +1, within, error)
 
 
 def at_least(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
-    """Computed ≥ stated, everywhere; the margin is (computed − stated)/max(|stated|, |computed|).
+    """Computed ≥ stated for every element, up to rounding.
+
+    The margin is (computed − stated)/max(|stated|, |computed|).
 
     Parameters
     ----------
     within
         A relative allowance for rounding, so that a bound which is attained still holds.
     error
-        `error(case, stated)`, in place of stated − computed: the shortfall, ≤ 0 where the bound
-        holds; its scale is |stated|.
+        `error(case, stated)` in place of stated − computed: the shortfall, ≤ 0 where the bound
+        holds.  The scale of the margin is then |stated|.
     """
     return _one_sided("at_least", "at least", -1, within, error)
 
 
 def _one_sided(kind: str, phrase: str, sign: int, within: float, error: ErrorOf | None) -> Relation:
+    """sign·(computed − stated) ≤ 0, up to rounding: +1 bounds from above, −1 from below."""
+
     def judge(case: Case, computed: Quantity | None, stated: Any) -> Finding:
         found, (ours, theirs) = _difference(case, computed, stated, error)
         excess = found.value if error else sign * found.value
+        # The scale is the larger side, element by element; with error= a side may have any shape,
+        # and one that does not fit the excess is left out.
         sides = [abs(q.value) for q in (ours, theirs) if q and _fits(q.value, excess)]
         scale = np.max(np.broadcast_arrays(np.zeros(excess.shape), *sides), axis=0)
+        # Where both sides are 0 there is no scale, and the allowance is absolute.
         allowed = within * np.where(scale > 0, scale, 1.0)
         margin = bound(excess - allowed, found.half_width, scale)
-        ratio = None
+        tightness = None
         if ours is not None and error is None:
             small, large = (ours, theirs) if sign > 0 else (theirs, ours)
-            ratio = _least_ratio(large.value, small.value)
-        return _finding(margin, found, (ours, theirs), tightness=ratio)
+            tightness = _least_ratio(large.value, small.value)
+        return _finding(margin, found, (ours, theirs), tightness)
 
     return Relation(kind=kind, phrase=phrase, judge=judge, implicit=error is not None)
 
@@ -184,19 +202,24 @@ def rate(
     floor: float = 1e-13,
     error: ErrorOf | None = None,
 ) -> Relation:
-    """The error vanishes with `order` in the case's array `along`; one case is one family.
+    """The error vanishes as x^order, where x is the case's array `along`.
 
-    The local slopes of log error over the smallest decade give an interval for their limit
-    (`rates.limit_slope`).  The margin of "at least" is (slope − order + within)/within, that of
-    "exactly" is 1 − |slope − order|/within.  A family whose errors are all below `floor` satisfies
-    "at least" and is called exact.
+    One case is a family of errors, one for each x.  Their local slopes over the smallest decade
+    give an interval for the limit s of the slopes (`rates.limit_slope`).  The margin is
+    (s − order + within)/within for "at least" and 1 − |s − order|/within for "exactly".  A family
+    whose errors are all below `floor` satisfies "at least" and is called exact.
 
     Parameters
     ----------
     along
-        The name of the case's array of distances (or rates), one axis, positive.
+        The name of the case's array of positive distances or rates, of one axis.
+    within
+        The largest shortfall of s below `order` for "at least", the largest difference for
+        "exactly"; also the largest movement of the local slopes that counts as settled.
+    floor
+        The size of rounding errors in the error.
     error
-        `error(case, stated)`, in place of |computed − stated|; it has the shape of `along`.
+        `error(case, stated)` in place of |computed − stated|; has the shape of `along`.
 
     Raises
     ------
@@ -230,9 +253,15 @@ def rate(
 
 
 def exists(of: Relation | None = None, *, error: ErrorOf | None = None) -> Relation:
-    """The relation `of` (by default equality within 1e-9) holds in one case at least.
+    """The relation `of`, by default equality within 1e-9, holds in at least one case.
 
-    It fails only where `of` fails in every case: nothing we tried is what the paper says exists.
+    The claim fails only where `of` fails in every case: none of the cases tried is one that the
+    paper says exists.
+
+    Raises
+    ------
+    ValueError
+        If `error` is given beside `of`.
     """
     if of is not None and error is not None:
         raise ValueError("exists: give error= to the relation inside, not to both")
@@ -241,9 +270,9 @@ def exists(of: Relation | None = None, *, error: ErrorOf | None = None) -> Relat
 
 
 def definition(*, error: ErrorOf | None = None) -> Relation:
-    """Both sides are one thing under two names: equal within 1e-12; truth values count as 0 and 1.
+    """Both sides are the same by definition: equal within 1e-12; truth values count as 0 and 1.
 
-    For statements that introduce something, and for arguments such as "the hypotheses exclude one
+    For statements that introduce a name, and for arguments such as "the hypotheses exclude one
     another".
     """
     inner = equal(within=1e-12, error=error)
@@ -251,24 +280,36 @@ def definition(*, error: ErrorOf | None = None) -> Relation:
 
 
 _UNKNOWN = Margin(0.0, -1.0, 1.0)
-"""The margin of a family whose slopes cannot be read."""
+"""The undecided margin of a family that has no local slopes."""
 
 
 def _at_least_order(limit: Limit | None, exact: bool, order: float, within: float) -> Margin:
+    """(s − order + within)/within, with s the limit of the local slopes."""
     if exact:
-        # No slope to quote: as good as twice the order asked for.
-        return Margin(*(1 + order / within,) * 3)
+        # Errors below rounding have no slope to quote; they count as an error of twice the order.
+        twice = 1 + order / within
+        return Margin(value=twice, low=twice, high=twice)
     if limit is None:
         return _UNKNOWN
-    return Margin(*((s - order + within) / within for s in (limit.value, limit.low, limit.high)))
+    return Margin(
+        value=(limit.value - order + within) / within,
+        low=(limit.low - order + within) / within,
+        high=(limit.high - order + within) / within,
+    )
 
 
 def _exactly_order(limit: Limit | None, exact: bool, order: float, within: float) -> Margin:
+    """1 − |s − order|/within, with s the limit of the local slopes; an exact family has none."""
     if limit is None:
         return _UNKNOWN
     ends = abs(limit.low - order), abs(limit.high - order)
+    farthest = max(ends)
     nearest = 0.0 if limit.low <= order <= limit.high else min(ends)
-    return Margin(*(1 - s / within for s in (abs(limit.value - order), max(ends), nearest)))
+    return Margin(
+        value=1 - abs(limit.value - order) / within,
+        low=1 - farthest / within,
+        high=1 - nearest / within,
+    )
 
 
 Sides = tuple[Quantity | None, Quantity]
@@ -277,7 +318,7 @@ Sides = tuple[Quantity | None, Quantity]
 def _difference(
     case: Case, computed: Quantity | None, stated: Any, error: ErrorOf | None
 ) -> tuple[Quantity, Sides]:
-    """Computed − stated, or what `error` returns, and both sides as numbers."""
+    """Computed − stated, or the result of `error`; and both sides as numbers."""
     theirs = quantity(stated, "stated")
     if error is not None:
         return quantity(error(case, stated), "error"), (computed, theirs)
@@ -289,16 +330,15 @@ def _difference(
             f"computed has shape {shapes[0]} and stated has shape {shapes[1]}; return the same "
             "shape from both, or a single number from one"
         )
-    return (
-        Quantity(computed.value - theirs.value, computed.half_width + theirs.half_width),
-        (computed, theirs),
-    )
+    # The two intervals need not be independent, so their half-widths add.
+    width = computed.half_width + theirs.half_width
+    return Quantity(computed.value - theirs.value, width), (computed, theirs)
 
 
 def _finding(
     margin: Margin, found: Quantity, sides: Sides, tightness: float | None = None
 ) -> Finding:
-    """The finding at the worst element of `margin`."""
+    """The finding at the worst element of `margin`; `found` is the error, element by element."""
     worst = margin.worst()
     computed, stated = (_element(side, worst, found.value) for side in sides)
     return Finding(
@@ -312,11 +352,12 @@ def _finding(
 
 
 def _fits(value: Array, like: Array) -> bool:
+    """Whether `value` is a single number or has the shape of `like`."""
     return value.ndim == 0 or value.shape == like.shape
 
 
 def _element(side: Quantity | None, index: int, like: Array) -> float | None:
-    """The entry of `side` that belongs to entry `index` of `like`, if their shapes say which."""
+    """The element of `side` at the flat index `index` of `like`; None where the shapes differ."""
     if side is None or not _fits(side.value, like):
         return None
     return float(np.ravel(np.broadcast_to(side.value, like.shape))[index])

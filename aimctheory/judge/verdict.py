@@ -1,60 +1,51 @@
-"""From a claim to a verdict: observe, compare, attack with the mutants, say what was found.
+"""From a claim to its verdict: gather the evidence, then apply the rules.
 
-Responsible for running one claim and for nothing it is about.  Every case is observed once and
-judged by the claim's relation; the same cases then have to reject every mutant.  A claim with no
-mutant, or with a surviving one, is an error: such a check cannot fail.  Whatever a claim raises
-becomes an error verdict of one sentence; the run goes on.
+Runs one claim; knows nothing about its subject.  Every case is observed once and judged by the
+claim's relation, and the same cases must reject every mutant (`evidence`).  A claim without
+mutants, or with a mutant that survives, gets the verdict "error", because its check was not seen to
+fail.  An exception that a claim raises becomes an "error" of one sentence.
+
+The rules that choose the verdict are two ordered tables, in `_of_the_statement` and `_concluded`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from aimctheory.judge.claim import Case, Claim, Form, Mutant
-from aimctheory.judge.relation import Finding, Quantity, Relation, quantity
+from aimctheory.judge.claim import Claim
+from aimctheory.judge.evidence import CheckError, Evidence, Located, Trial, doing, gathered
 from aimctheory.scale import DEFAULT, QUICK, Scale
 from aimctheory.statistics import FALSE_ALARM
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A finding and the instance it was made on."""
-
-    instance: str
-    finding: Finding
-
-    def __str__(self) -> str:
-        return f"{self.instance}: {self.finding}"
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What became of one mutant: killed or not, and the case that did it or came closest."""
-
-    why: str
-    killed: bool
-    by: Located
-
-    def __str__(self) -> str:
-        return f"{'killed' if self.killed else 'SURVIVES'}: {self.why} ({self.by})"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of one claim, with the evidence.
+    """The verdict on one claim, with the evidence.
 
-    `verdict` is one of `claim.VERDICTS`, "undecided" or "error"; `ok` says that it is the expected
-    one (or undecided on a quick run); `reason` says in a sentence why it is not plainly "holds".
-    `findings` are those of the judged form (the corrected one where there is one), one for each
-    case, and `worst` the one with the worst margin; `witness` is a case on which the printed form
-    fails; `dropped` counts the cases that failed each hypothesis; `comparisons` the statistical
-    comparisons made.
+    Attributes
+    ----------
+    verdict
+        One of `claim.VERDICTS`, "undecided" or "error".
+    ok
+        Whether the verdict is the expected one, or undecided on a quick run.
+    reason
+        Why the verdict is not plainly "holds", in a sentence.
+    findings, worst
+        One finding for each case, and the one with the worst margin.  They belong to the judged
+        form: the corrected one, or the printed one where the claim has no correction.
+    witness
+        The worst case of the printed form, where that form fails.
+    dropped
+        The number of cases that failed each hypothesis.
+    mutants
+        One trial for each mutant; with a correction, the printed form is the first mutant.
+    tightness
+        The smallest ratio of the larger to the smaller side of a bound.
+    comparisons
+        The number of statistical comparisons made.
     """
 
     id: str
@@ -84,7 +75,10 @@ class Verdict:
 
     @property
     def false_alarm(self) -> float:
-        """The chance that chance alone made this verdict: 1e-6 for each statistical comparison."""
+        """An upper bound of the probability that an interval behind this verdict misses.
+
+        Each statistical comparison misses with probability 1e-6, and the probabilities add.
+        """
         return self.comparisons * FALSE_ALARM
 
     def to_json(self) -> dict[str, Any]:
@@ -119,233 +113,127 @@ def _digits(value: Any) -> float | None:
     return float(f"{float(value):.10g}") if value is not None else None
 
 
-def union_bound(verdicts: Iterable[Verdict]) -> float:
-    """The chance that any of the verdicts is a false alarm, at most: the sum of theirs."""
-    return sum(verdict.false_alarm for verdict in verdicts)
-
-
-class _CheckError(Exception):
-    """A claim that cannot be judged; the message is the sentence to report."""
-
-
-@contextmanager
-def _doing(what: str) -> Iterator[None]:
-    """Turn whatever is raised inside into a _CheckError that says during what."""
-    try:
-        yield
-    except _CheckError:
-        raise
-    except Exception as problem:
-        lines = str(problem).strip().splitlines() or ["no message"]
-        raise _CheckError(f"{what} raised {type(problem).__name__}: {lines[0]}") from problem
-
-
 def check(claim: Claim, scale: Scale = DEFAULT) -> Verdict:
     """The verdict on `claim`, from the instances of `scale`.
 
-    Never raises for what the claim does: that is the verdict "error", with the sentence in
+    Never raises for an exception of the claim: the verdict is then "error", with the sentence in
     `reason`.
     """
     start = time.perf_counter()
-    found: dict[str, Any]
-    try:
-        if claim.expected == "not testable":
-            found = {"verdict": "not testable", "reason": claim.note}
-        else:
-            with _doing("the check"):
-                found = _found(claim, scale)
-    except _CheckError as problem:
-        found = {"verdict": "error", "reason": str(problem)}
-    as_expected = found["verdict"] == claim.expected
-    return Verdict(
+    evidence = None
+    if claim.expected == "not testable":
+        word, reason = "not testable", claim.note
+    else:
+        try:
+            with doing("the check"):
+                evidence = gathered(claim, scale)
+                word, reason = _concluded(claim, evidence, scale)
+        except CheckError as problem:
+            word, reason = "error", str(problem)
+    verdict = Verdict(
         id=claim.id,
         title=claim.title,
         paper=claim.source.paper,
         locator=claim.source.locator,
         relation=claim.relation.kind,
+        verdict=word,
         expected=claim.expected,
         level=claim.level if claim.expected != "not testable" else "none",
+        ok=word == claim.expected or (word == "undecided" and scale == QUICK),
+        reason=reason,
         note=claim.note,
-        ok=as_expected or (found["verdict"] == "undecided" and scale == QUICK),
         seconds=time.perf_counter() - start,
-        **found,
+    )
+    if evidence is None:
+        return verdict
+    return replace(
+        verdict,
+        worst=evidence.judged.worst,
+        witness=evidence.printed.worst if evidence.printed.state == "fails" else None,
+        findings=evidence.judged.findings,
+        dropped=evidence.dropped,
+        mutants=evidence.trials,
+        tightness=evidence.judged.tightness,
+        comparisons=evidence.comparisons,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """The cases that meet the hypotheses: label, case, computed side; and what was dropped."""
+def _of_the_statement(claim: Claim, evidence: Evidence) -> tuple[str, str]:
+    """The word and reason of the verdict on the statement, before the mutants are looked at.
 
-    cases: tuple[tuple[str, Case, Quantity | None], ...]
-    dropped: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ruling:
-    """What a form comes to over all cases."""
-
-    state: str
-    worst: Located
-    findings: tuple[Located, ...]
-
-
-def _found(claim: Claim, scale: Scale) -> dict[str, Any]:
-    """The fields of the Verdict that depend on the evidence."""
-    assert claim.stated is not None
-    relation, evidence = claim.relation, _observed(claim, scale)
-    printed = _ruled(relation, claim.stated, evidence, "stated")
-    form, ruling, trials = claim.stated, printed, []
-    if claim.corrected is not None:
-        form, ruling = claim.corrected, _ruled(relation, claim.corrected, evidence, "corrected")
-        trials.append(Trial("the printed form", printed.state == "fails", printed.worst))
-    trials += [_attacked(claim, mutant, form, evidence, scale) for mutant in claim.mutants]
-    verdict, reason = _verdict(claim, printed, ruling)
-    # Where the printed form holds and its correction fails, that is the news, not a weak check.
-    if verdict != "holds" or not claim.corrected:
-        lack = _powerless(trials, scale)
-        if lack and verdict != claim.expected:
-            lack += f"; apart from that, the verdict would be {verdict!r}"
-        verdict, reason = ("error", lack) if lack else (verdict, reason)
-    comparisons = 0
-    if claim.level == "statistical":
-        judged = {id(r): r for r in (printed, ruling)}.values()
-        comparisons = sum(entry.finding.comparisons for r in judged for entry in r.findings)
-        if not comparisons:
-            verdict, reason = "error", "a statistical claim measures nothing; return pairs"
-    ratios = [entry.finding.tightness for entry in ruling.findings]
-    return {
-        "verdict": verdict,
-        "reason": reason,
-        "worst": ruling.worst,
-        "witness": printed.worst if printed.state == "fails" else None,
-        "findings": ruling.findings,
-        "dropped": evidence.dropped,
-        "mutants": tuple(trials),
-        "tightness": min((r for r in ratios if r is not None), default=None),
-        "comparisons": comparisons,
-    }
+    Each rule is (whether it applies, word, reason); the first rule that applies decides.
+    """
+    printed, judged = evidence.printed, evidence.judged
+    is_vacuous, has_correction = claim.expected == "vacuous", claim.corrected is not None
+    rules = [
+        # The two sides of a vacuous claim are the argument for vacuity; a wrong argument proves
+        # nothing about the statement.
+        (
+            is_vacuous and judged.state == "fails",
+            "error",
+            f"the argument for vacuity fails at {judged.worst}",
+        ),
+        (is_vacuous and judged.state == "holds", "vacuous", claim.note),
+        # The paper was right and the correction is wrong.
+        (
+            has_correction and judged.state == "fails" and printed.state == "holds",
+            "holds",
+            f"the printed form holds, and its correction fails at {judged.worst}",
+        ),
+        # A failure is certain, so it comes before a doubt about the printed form.
+        (judged.state == "fails", "fails", f"at {judged.worst}"),
+        (judged.state == "undecided", "undecided", f"the margin straddles 0 at {judged.worst}"),
+        # From here on the judged form holds.  A correction also needs a printed form that fails.
+        (
+            printed.state == "undecided",
+            "undecided",
+            f"the printed form's margin straddles 0 at {printed.worst}",
+        ),
+        # Where the printed form holds too, it survives as the first mutant, and `_concluded` makes
+        # an error of this verdict.
+        (has_correction, "holds as corrected", f"the printed form fails at {printed.worst}"),
+        (True, "holds", ""),
+    ]
+    return next((word, reason) for applies, word, reason in rules if applies)
 
 
-def _verdict(claim: Claim, printed: _Ruling, ruling: _Ruling) -> tuple[str, str]:
-    """The verdict's word and its reason, before the mutants are heard."""
-    if claim.expected == "vacuous":
-        if ruling.state == "fails":
-            return "error", f"the argument for vacuity fails at {ruling.worst}"
-        if ruling.state == "holds":
-            return "vacuous", claim.note
-    if ruling.state == "fails" and claim.corrected and printed.state == "holds":
-        return "holds", f"the printed form holds, and its correction fails at {ruling.worst}"
-    if ruling.state == "fails":
-        return "fails", f"at {ruling.worst}"
-    for part, name in ((ruling, "the margin"), (printed, "the printed form's margin")):
-        if part.state == "undecided":
-            return "undecided", f"{name} straddles 0 at {part.worst}"
-    if not claim.corrected:
-        return "holds", ""
-    return "holds as corrected", f"the printed form fails at {printed.worst}"
+def _concluded(claim: Claim, evidence: Evidence, scale: Scale) -> tuple[str, str]:
+    """The word and reason of the verdict: those on the statement, unless the check is too weak.
+
+    Each rule is (whether it applies, word, reason); the first rule that applies decides.
+    """
+    word, reason = _of_the_statement(claim, evidence)
+    weakness = _weakness(evidence.trials, scale)
+    rules = [
+        # Without a half-width nothing was measured, and no false-alarm rate can be stated.
+        (
+            claim.level == "statistical" and not evidence.comparisons,
+            "error",
+            "a statistical claim measures nothing; return pairs",
+        ),
+        # The printed form holds and its correction fails.  The printed form then survives as the
+        # first mutant, which is the result of the check and no weakness of it.
+        (claim.corrected is not None and word == "holds", word, reason),
+        # A check that was not seen to fail proves nothing.  Where the verdict on the statement is a
+        # surprise as well, the sentence says so.
+        (
+            bool(weakness) and word != claim.expected,
+            "error",
+            f"{weakness}; apart from that, the verdict would be {word!r}",
+        ),
+        (bool(weakness), "error", weakness),
+        (True, word, reason),
+    ]
+    return next((word, reason) for applies, word, reason in rules if applies)
 
 
-def _powerless(trials: Sequence[Trial], scale: Scale) -> str:
-    """Why the check has no power: no mutants, or the first that survives; else nothing."""
+def _weakness(trials: Sequence[Trial], scale: Scale) -> str:
+    """Why the check is too weak: it has no mutant, or one survives; "" where it is not."""
     if not trials:
         return "the claim has no mutant, so its check was never seen to fail; add one"
     for trial in trials:
+        # A quick run measures too little to kill every mutant: a doubtful one is let pass there.
         doubtful = trial.by.finding.margin.state == "undecided"
         if not trial.killed and not (doubtful and scale == QUICK):
             return f"a mutant survives ({trial.why}), closest to failing at {trial.by}"
     return ""
-
-
-def _observed(claim: Claim, scale: Scale, mutant: Mutant | None = None) -> _Evidence:
-    """Every instance observed once, those that fail a hypothesis dropped and counted.
-
-    The mutant may bring instances, then free of the hypotheses, and an observation of its own.
-    """
-    instances = (mutant and mutant.instances) or claim.instances
-    observe = (mutant and mutant.observe) or claim.observe
-    hypotheses = {} if mutant and mutant.instances else claim.hypotheses
-    # A Claim without them is not testable, and never comes here.
-    assert instances is not None
-    assert observe is not None
-    cases: list[tuple[str, Case, Quantity | None]] = []
-    dropped: dict[str, int] = {}
-    with _doing("instances"):
-        settings = list(instances(scale))
-    for setting in settings:
-        label = _label(setting)
-        with _doing(f"observe({label})"):
-            case = observe(**setting)
-        if not isinstance(case, Case):
-            raise _CheckError(f"observe({label}) returned a {type(case).__name__}; return a Case")
-        failed = _failed(hypotheses, label, case)
-        for name in failed:
-            dropped[name] = dropped.get(name, 0) + 1
-        if not failed:
-            with _doing(f"computed at {label}"):
-                found = quantity(claim.computed(case), "computed") if claim.computed else None
-            cases.append((label, case, found))
-    if not cases:
-        counts = ", ".join(f"{name!r} drops {count}" for name, count in dropped.items())
-        why = f" ({counts}); widen the instances" if counts else "; instances yielded nothing"
-        raise _CheckError(f"no case of {len(settings)} is left to judge{why}")
-    return _Evidence(tuple(cases), dropped)
-
-
-def _failed(hypotheses: Mapping[str, Form], label: str, case: Case) -> list[str]:
-    """The hypotheses that `case` does not meet."""
-    failed = []
-    for name, test in hypotheses.items():
-        with _doing(f"hypothesis {name!r} of {label}"):
-            if not np.all(test(case)):
-                failed.append(name)
-    return failed
-
-
-def _ruled(relation: Relation, form: Form, evidence: _Evidence, name: str) -> _Ruling:
-    """`form` judged on every case."""
-    located = []
-    for label, case, computed in evidence.cases:
-        with _doing(f"{name} at {label}"):
-            located.append(Located(label, relation.judge(case, computed, form(case))))
-    return _settled(relation, located)
-
-
-def _settled(relation: Relation, located: Sequence[Located]) -> _Ruling:
-    """Every case must hold; or, for a relation that says "somewhere", one."""
-    ranks = ("fails", "undecided", "holds")
-
-    def badness(entry: Located) -> tuple[int, float]:
-        margin = entry.finding.margin
-        return ranks.index(margin.state), float(margin.value)
-
-    telling: Callable[..., Located] = max if relation.somewhere else min
-    worst = telling(located, key=badness)
-    return _Ruling(worst.finding.margin.state, worst, tuple(located))
-
-
-def _attacked(claim: Claim, mutant: Mutant, form: Form, evidence: _Evidence, scale: Scale) -> Trial:
-    """The mutant in the place of what it replaces, before the same court."""
-    name = f"mutant {mutant.why!r}"
-    if mutant.instances or mutant.observe:
-        try:
-            evidence = _observed(claim, scale, mutant)
-        except _CheckError as problem:
-            raise _CheckError(f"{name}: {problem}") from problem
-    ruling = _ruled(claim.relation, mutant.stated or form, evidence, name)
-    return Trial(mutant.why, ruling.state == "fails", ruling.worst)
-
-
-def _label(setting: Mapping[str, Any]) -> str:
-    """An instance for readers: `cell=linear(tau=1), distance=[0.2 … 0.003]`."""
-    parts = [f"{name}={_shown(value)}" for name, value in setting.items()]
-    return ", ".join(parts) or "the instance"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        return f"{value:g}"
-    if isinstance(value, np.ndarray) and value.size > 1:
-        ends = value.ravel()[[0, -1]]
-        return f"[{ends[0]:.4g} … {ends[1]:.4g}]"
-    text = " ".join(str(value).split())
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,50 +1,64 @@
 """RF25 Theorem 6, (133): the mean squared gradient of Analog SGD without noise.
 
-The sum runs over k = 0 … K−1, but R_min over k in [K], which p. 4 defines as {1, …, K}: a start
-close to saturation then enters the sum and not R_min.  With the minimum over the steps that are
-summed the bound holds, at the step size 1/(L F_max) that only the proof names.
+A variation of the experiment of `theorem_6`, at the step size 1/(L F_max) that only the proof
+names.  The sum runs over k = 0 … K−1, but R_min over k in [K], which p. 4 defines as {1, …, K}: a
+start close to saturation counts in the sum and not in R_min.  With the minimum over the steps that
+are summed the bound holds.
 """
 
 import numpy as np
 
-from aimctheory import Source, linear
+from aimctheory.catalogue import linear
 from aimctheory.claims.rf25 import theorem_6
-from aimctheory.claims.rf25.theorem_2 import F_max
-from aimctheory.judge.claim import Claim, Mutant, at_most
+from aimctheory.claims.rf25._formulas import F_max
+from aimctheory.judge.claim import Claim, Mutant
+from aimctheory.judge.relation import at_most
+from aimctheory.notation import Source
 
 
 def instances(scale):
+    """A start close to saturation, where the printed form fails, and those of `theorem_6`."""
     one = np.ones((1, 1))
     yield {"cell": linear(tau=1), "h": one, "w_star": 0.5 * one, "w_0": 0.99 * one}
     yield from theorem_6.instances(scale)
 
 
 def observe(cell, h, w_star, w_0, rate=1.0):
-    """The runs of `rf25_theorem_6` at learning rate `rate`/(L F_max)."""
+    """The runs of `theorem_6` at learning rate `rate`/(L F_max)."""
     return theorem_6.observe(cell, h, w_star, w_0, rate)
 
 
-def mean_square_gradient(c):  # for each K, RF25 p. 40 (133), left side
+def mean_square_gradient(c):
+    """The left side of RF25 p. 40 (133), for each K."""
     return np.cumsum(np.sum(c.g[:, :-1] ** 2, axis=2), axis=1) / c.K
 
 
-def bound(c, first=0, power=2):  # RF25 p. 40 (133), right side; R_min over k = first, first + 1, …
+def bound(c, first=0, power=2):
+    """The right side of RF25 p. 40 (133), with R_min over k = first, first + 1, …; printed: 1."""
     R_min = np.minimum.accumulate(c.Q.min(axis=2)[:, first : first + c.K.size], axis=1)
     return 2 * c.L * c.gap * F_max(c) ** power / (c.K * R_min)
 
 
 claim = Claim(
-    "rf25-theorem-6-gradient", "Without noise the gradient vanishes",
+    "rf25-theorem-6-gradient",
+    "Without noise the gradient vanishes",
     r"If $R_{\min}:=\min_{k\in[K]}\min\{Q_+(W_k)Q_-(W_k)\}>0$, then "
     r"$\frac1K\sum_{k=0}^{K-1}\|\nabla f(W_k)\|^2\le\frac{2L(f(W_0)-f^*)F_{\max}^2}{KR_{\min}}$.",
-    Source("RF25", "Theorem 6, p. 40 (133)"), expected="holds as corrected",
-    instances=instances, observe=observe, relation=at_most(),
-    hypotheses={"Q₊Q₋ > 0 along the run": lambda c: c.Q > 0}, computed=mean_square_gradient,
-    stated=lambda c: bound(c, first=1), corrected=bound,
-    mutants=[Mutant("half the bound", stated=lambda c: bound(c) / 2),
-             Mutant("F_max for its square", stated=lambda c: bound(c, power=1)),
-             Mutant("no L", stated=lambda c: bound(c) / c.L),
-             Mutant("no R_min", stated=lambda c: bound(c) * c.Q[:, :1].min(axis=2)),
-             Mutant("the step of (141)", observe=lambda **at: observe(**at, rate=0.5))],
+    Source("RF25", "Theorem 6, p. 40 (133)"),
+    expected="holds as corrected",
+    relation=at_most(),
+    hypotheses={"Q₊Q₋ > 0 along the run": lambda c: c.Q > 0},
+    instances=instances,
+    observe=observe,
+    computed=mean_square_gradient,
+    stated=lambda c: bound(c, first=1),
+    corrected=bound,
+    mutants=[
+        Mutant("half the bound", stated=lambda c: bound(c) / 2),
+        Mutant("F_max for its square", stated=lambda c: bound(c, power=1)),
+        Mutant("no L", stated=lambda c: bound(c) / c.L),
+        Mutant("no R_min", stated=lambda c: bound(c) * c.Q[:, :1].min(axis=2)),
+        Mutant("the step of (141)", observe=lambda **at: observe(**at, rate=0.5)),
+    ],
     note="(142) lacks 1/F_max, (143) has it.",
-)  # fmt: skip
+)

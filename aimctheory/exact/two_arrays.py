@@ -1,11 +1,12 @@
 """The two arrays of Residual Learning around a point (W, P): mean drift and linear noise.
 
-With T_P = g F_P + E|g + ξ| G_P, λ = ∂T_P/∂P, κ = ∂T_P/∂W and D the spread of a step of P, the
-deviations from the stationary means follow
+With T_P = g F_P + E|g + ξ| G_P, λ = ∂T_P/∂P, κ = ∂T_P/∂W and D the diffusion of P, the deviations
+from the stationary means follow
 
     P ← P − α(λP + κW) + α√D ζ,    H ← (1 − b)H + b(P + ε),    W ← W + β s H,
 
-with b = 1 where there is no filter.  At frozen W, with ρ = 1 − αλ,
+with ζ standard normal, s the response of W to the sign of H, and b = 1 where there is no filter.
+At frozen W, with ρ = 1 − αλ,
 
     v_P = αD/(λ(2 − αλ)),    v_y = b/(2 − b) · [σ_ε² + v_P (1 + (1 − b)ρ)/(1 − (1 − b)ρ)].
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,20 +25,31 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
 from aimctheory.device import Device
+from aimctheory.exact.evaluation import Array, gradient_of, require_constant
 from aimctheory.exact.jets import Jet, as_jet, variable
-from aimctheory.exact.reading import Array, slope
-from aimctheory.exact.roots import bracketed
-from aimctheory.exact.update import Devices, EffectiveUpdate, shape_of
+from aimctheory.exact.roots import FAR, HAIR, bracketed
+from aimctheory.exact.update import Devices, EffectiveUpdate, device_of, shape_of
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
 
-FAR = 1e6
-OVERSHOOTING = 1e-3  # far from the solution steps may overshoot: any positive variance serves
+OVERSHOOTING = 1e-3
+"""The least 2 − αλ, the distance from overshooting.  On the way to the solution αλ may exceed 2,
+where no variance is stationary and any positive one serves; at the solution that is refused."""
+
+
+class DriftDerivatives(NamedTuple):
+    """λ = ∂T_P/∂P and κ = ∂T_P/∂W."""
+
+    by_fast: Array
+    by_slow: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Pair:
-    """Residual Learning's arrays, `fast` (P) and `slow` (W), with the numbers of one problem."""
+class TwoArrays:
+    """Residual Learning's arrays, `fast` (P) and `slow` (W), with the numbers of one problem.
+
+    Methods take and return arrays that broadcast to `shape`; `two_arrays` makes the dataclass.
+    """
 
     fast: Device
     slow: Device
@@ -57,11 +69,11 @@ class Pair:
 
     def gradient(self, W: Any, P: Any) -> Any:
         """∇f at the mixed weight W + γP, for arrays or jets."""
-        return slope(self.objective, W + self.mixing * P)
+        return gradient_of(self.objective, W + self.mixing * P)
 
     def curvature(self, W: Array) -> Array:
         """The second derivative of f in each coordinate."""
-        return np.asarray(as_jet(slope(self.objective, variable(W))).first)
+        return np.asarray(as_jet(gradient_of(self.objective, variable(W))).first)
 
     def rest(self, W: Array) -> Array:
         """P̄(W), the zero of T_P at frozen W; an end of P's range where it saturates."""
@@ -69,7 +81,7 @@ class Pair:
         low, high = (
             np.broadcast_to(np.clip(end, -FAR, FAR), shape) for end in self.fast.dynamic_range
         )
-        hair = 1e-14 * (high - low)
+        hair = HAIR * (high - low)
 
         def drift(P: Array) -> Array:
             return update.drift(P, self.gradient(W, P))
@@ -78,31 +90,36 @@ class Pair:
         P = bracketed(drift, low + hair, high - hair)
         return np.where(above, high, np.where(below, low, P))
 
-    def slopes(self, W: Array, P: Array) -> tuple[Array, Array]:
-        """λ = ∂T_P/∂P and κ = ∂T_P/∂W."""
+    def derivatives(self, W: Array, P: Array) -> DriftDerivatives:
+        """λ and κ, the derivatives of P's mean drift at (W, P)."""
         P_moves, W_moves, P_still = variable(P), variable(W), Jet(P)
-        by_P = self.fast_update.jet(P_moves, as_jet(self.gradient(W, P_moves)))
-        by_W = self.fast_update.jet(P_still, as_jet(self.gradient(W_moves, P)))
-        return by_P.first, by_W.first
+        along_P = self.fast_update.jet(P_moves, as_jet(self.gradient(W, P_moves)))
+        along_W = self.fast_update.jet(P_still, as_jet(self.gradient(W_moves, P)))
+        return DriftDerivatives(along_P.first, along_W.first)
+
+    def diffusion(self, W: Array, P: Array) -> Array:
+        """D = E[(P' − P)²]/α²."""
+        return self.fast_update.diffusion(P, self.gradient(W, P))
 
     def fast_variance(self, W: Array, P: Array) -> Array:
         """v_P, the variance of the fast array at frozen W."""
-        spread, rate = self.fast_update.spread(P, self.gradient(W, P)), self.learning_rate
-        stiffness = np.abs(self.slopes(W, P)[0])
-        left = np.maximum(2.0 - rate * stiffness, OVERSHOOTING)
-        return np.asarray(rate * spread / (stiffness * left))
+        diffusion, rate = self.diffusion(W, P), self.learning_rate
+        stiffness = np.abs(self.derivatives(W, P).by_fast)
+        damping = np.maximum(2.0 - rate * stiffness, OVERSHOOTING)
+        return np.asarray(rate * diffusion / (stiffness * damping))
 
     def signal_variance(self, W: Array, P: Array) -> Array:
         """v_y, the variance of what is transferred, at frozen W."""
-        b, memory = self.filter_rate, 1.0 - self.learning_rate * self.slopes(W, P)[0]
+        b, memory = self.filter_rate, 1.0 - self.learning_rate * self.derivatives(W, P).by_fast
         kept = (1.0 - b) * memory
         passed = self.fast_variance(W, P) * (1.0 + kept) / (1.0 - kept)
         return np.asarray(b / (2.0 - b) * (self.read_sigma**2 + passed))
 
     def gradient_variance(self, W: Array, P: Array) -> Array:
         """The variance of ∇f at the mixed weight, with both arrays moving."""
-        spread = np.sqrt(2.0 * self.signal_variance(W, P))
-        sign = erf(np.divide(P, spread, out=np.zeros(self.shape), where=spread > 0))
+        # s = F − E[sign y] G, with E[sign y] = erf(P̄/√(2v_y)) of a normal y.
+        width = np.sqrt(2.0 * self.signal_variance(W, P))
+        sign = erf(np.divide(P, width, out=np.zeros(self.shape), where=width > 0))
         response = self.slow.mean_response(W) - sign * self.slow.asymmetry(W)
         C = self._covariance(W, P, self.transfer_rate * response)
         mixed = self.mixing**2 * C[..., 0, 0] + 2.0 * self.mixing * C[..., 0, 2] + C[..., 2, 2]
@@ -110,13 +127,14 @@ class Pair:
 
     def _covariance(self, W: Array, P: Array, push: Array) -> Array:
         """C = A C Aᵀ + Q of (P, H, W), (…, 3, 3), with `push` = βs."""
-        by_P, by_W = self.slopes(W, P)
+        by_fast, by_slow = self.derivatives(W, P)
         alpha, b = self.learning_rate, self.filter_rate
-        P_row = (1.0 - alpha * by_P, 0.0, -alpha * by_W)
+        # The filter reads the new P and the transfer the new H, so each row contains the one above.
+        P_row = (1.0 - alpha * by_fast, 0.0, -alpha * by_slow)
         H_row = (b * P_row[0], 1.0 - b, b * P_row[2])
         W_row = (push * H_row[0], push * H_row[1], 1.0 + push * H_row[2])
         A = _matrix(self.shape, P_row, H_row, W_row)
-        gradient_noise = alpha * np.sqrt(self.fast_update.spread(P, self.gradient(W, P)))
+        gradient_noise = alpha * np.sqrt(self.diffusion(W, P))
         read_noise = b * self.read_sigma
         shaken = _matrix(
             self.shape,
@@ -134,7 +152,7 @@ class Pair:
                 f"the array P saturates at {np.ravel(P)[0]:g}: the residual is out of its reach; "
                 "give a larger mixing, a wider range, or more noise"
             )
-        reversal = np.max(self.learning_rate * self.slopes(W, P)[0])
+        reversal = np.max(self.learning_rate * self.derivatives(W, P).by_fast)
         if reversal >= 2.0 - OVERSHOOTING:
             raise ValueError(
                 f"learning_rate = {np.max(self.learning_rate):g}: a step of P reverses a deviation "
@@ -143,24 +161,29 @@ class Pair:
 
 
 def _matrix(shape: tuple[int, ...], *rows: tuple[Any, ...]) -> Array:
+    """The matrices (*shape, rows, columns) with these entries, each a number or an array."""
     return np.stack([np.stack([np.broadcast_to(x, shape) for x in row], -1) for row in rows], -2)
 
 
 def _covariance(A: Array, Q: Array) -> Array:
     """C = A C Aᵀ + Q, solved for the nine entries of C."""
-    product = np.einsum("...ij,...kl->...ikjl", A, A).reshape(*A.shape[:-2], 9, 9)
+    product = np.einsum("...ij,...kl->...ikjl", A, A).reshape(*A.shape[:-2], 9, 9)  # A ⊗ A
     C = np.linalg.solve(np.eye(9) - product, Q.reshape(*Q.shape[:-2], 9, 1))
     return np.asarray(C.reshape(Q.shape))
 
 
-def pair_of(
+def two_arrays(
     algorithm: Algorithm,
     device: Devices,
     objective: Objective,
     noise: Law | Mapping[str, Law],
     hyper: Mapping[str, ArrayLike],
-) -> Pair:
-    """The pair of a problem stated as for `simulate`, checked."""
+) -> TwoArrays:
+    """The two arrays of a problem stated as for `simulate`, checked.
+
+    Raises ValueError for another algorithm than Residual Learning and its v2, coupled coordinates,
+    a threshold, a law that follows the weight, and for names and numbers as `simulate` does.
+    """
     known = (residual_learning, residual_learning_v2)
     if algorithm not in known:
         names = ", ".join(each.id for each in known)
@@ -168,19 +191,20 @@ def pair_of(
     if not objective.elementwise:
         raise ValueError(f"{objective.id}: the two-array mean field is for uncoupled coordinates")
     law, read = _laws(algorithm, noise)
-    devices = {"P": device, "W": device} if isinstance(device, Device) else dict(device)
-    for name in algorithm.arrays:
-        if name not in devices:
-            raise ValueError(
-                f"{algorithm.id}: the array {name!r} has no device; give {{'P': …, 'W': …}}"
-            )
+    fast, slow = device_of(device, "P"), device_of(device, "W")
     values = algorithm.settle(hyper)
     if np.any(values.pop("threshold", 0.0)):
         raise ValueError("threshold > 0: the mean field is for transfers without a threshold")
     shapes = [np.shape(value) for value in (read.sigma, *values.values())]
-    shape = np.broadcast_shapes(shape_of(objective, law, devices["P"], devices["W"]), *shapes)
-    filled = {"filter_rate": 1.0, **values}
-    return Pair(devices["P"], devices["W"], objective, law, read.sigma, shape=shape, **filled)
+    return TwoArrays(
+        fast=fast,
+        slow=slow,
+        objective=objective,
+        law=law,
+        read_sigma=read.sigma,
+        shape=np.broadcast_shapes(shape_of(objective, law, fast, slow), *shapes),
+        **{"filter_rate": 1.0, **values},
+    )
 
 
 def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law]) -> tuple[Law, Law]:
@@ -193,6 +217,5 @@ def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law]) -> tuple[Law, La
                 f"{algorithm.id} has no noise stream {name!r}; it has: {', '.join(streams)}"
             )
     law, read = (laws.get(name, gaussian(0.0)) for name in ("gradient", "read"))
-    if law.form.state_dependent:
-        raise ValueError(f"{law.form.id} depends on the weight; give a law that does not")
+    require_constant(law)
     return law, read

@@ -1,0 +1,58 @@
+"""A margin holds, fails or is undecided as its interval lies, and its worst element is named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aimctheory.judge.margin import Margin, bound, equivalence
+
+
+@pytest.mark.parametrize(
+    ("difference", "half_width", "state"),
+    [
+        (0.05, 0.0, "holds"),
+        (-0.05, 0.04, "holds"),
+        (0.05, 0.06, "undecided"),
+        (0.15, 0.06, "undecided"),
+        (-0.2, 0.05, "fails"),
+        (0.1, 0.0, "holds"),
+    ],
+)
+def test_equivalence_is_two_one_sided_tests(difference, half_width, state):
+    assert equivalence(difference, half_width, 0.1).state == state
+
+
+def test_no_margin_of_an_equality_exceeds_one():
+    assert equivalence(0.01, 0.5, 0.1).high == 1.0
+
+
+def test_equal_within_nothing_means_equal():
+    assert equivalence(0.0, 0.0, 0.0).state == "holds"
+    assert equivalence(1e-300, 0.0, 0.0).state == "fails"
+
+
+@pytest.mark.parametrize(
+    ("excess", "half_width", "state"),
+    [
+        (-1.0, 0.5, "holds"),
+        (-1.0, 1.5, "undecided"),
+        (0.5, 1.0, "undecided"),
+        (1.0, 0.5, "fails"),
+        (0.0, 0.0, "holds"),
+    ],
+)
+def test_a_bound_is_one_sided(excess, half_width, state):
+    assert bound(excess, half_width, 2.0).state == state
+
+
+def test_a_confirmed_failure_is_worse_than_a_larger_doubt():
+    margin = Margin(np.array([0.5, -9.0, -1.0]), np.array([0.4, -20, -2]), np.array([0.6, 2, -0.5]))
+    assert margin.state == "fails"
+    assert margin.worst() == 2
+    assert margin.at(2) == Margin(-1.0, -2.0, -0.5)
+
+
+def test_a_negative_allowance_is_refused():
+    with pytest.raises(ValueError, match="within"):
+        equivalence(0.0, 0.0, -1.0)
