@@ -13,7 +13,7 @@ from aimctheory.notation import w
 _x = sympy.Dummy("x", real=True)
 
 
-class IsolatedZero(sympy.AtomicExpr):
+class IsolatedZero(sympy.AtomicExpr):  # type: ignore[misc]  # SymPy has no types
     """The zero of `formula` (in `notation.w`) between the rationals `low` and `high`.
 
     The formula has exactly one zero there, a simple one, and a slope of one sign; `zeros` proves

@@ -1,7 +1,7 @@
-"""Antiderivatives of rational functions of the weight, or of an exponential of it, in real logs.
+"""Antiderivatives of rational functions of the weight, or of an exponential of it."""
 
-With t = e^{kw}, ∫ R(t) dw = ∫ R(t)/(kt) dt.  SymPy's rational integration is quick; its results with
-complex logarithms or sums over unknown roots are turned down.
+With t = e^{kw}, ∫ R(t) dw = ∫ R(t)/(kt) dt.  SymPy's rational integration is quick.  Results with
+complex logarithms or with sums over unknown roots are turned down.
 """
 
 from __future__ import annotations

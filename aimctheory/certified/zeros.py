@@ -21,6 +21,7 @@ from flint import arb, ctx, fmpq
 
 from aimctheory.certified.balls import PRECISION, Ball, at, enclosure, hull, outward
 from aimctheory.certified.closed_form import has_heavy_powers
+from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.solutions import real_zeros
 from aimctheory.notation import w
 
@@ -256,6 +257,8 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
 
 def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     """Whether `formula` is proved to be zero at an exact point."""
+    if isinstance(point, IsolatedZero) and point.is_zero_of(formula):
+        return True
     ball = at(formula, point)
     if ball.is_finite() and not ball.contains(0):
         return False
