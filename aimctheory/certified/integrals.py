@@ -1,4 +1,4 @@
-"""Antiderivatives of rational functions of the weight, or of an exponential of it."""
+"""Antiderivatives of rational functions of the weight, or of an exponential of it.
 
 With t = e^{kw}, ∫ R(t) dw = ∫ R(t)/(kt) dt.  SymPy's rational integration is quick.  Results with
 complex logarithms or with sums over unknown roots are turned down.
@@ -10,6 +10,7 @@ import sympy
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.integrals.rationaltools import ratint
 
+from aimctheory.certified.closed_form import has_heavy_powers
 from aimctheory.notation import w
 
 MOST_DEGREE = 8  # of a denominator; beyond it the logarithms are longer than a line
@@ -41,10 +42,10 @@ def antiderivative(formula: sympy.Expr) -> sympy.Expr | None:
         sympy.exp(u): sympy.exp(u.subs(w, 0)) * _t ** sympy.cancel(slope / unit)
         for u, slope in zip(exponents, slopes, strict=True)
     }
-    inside = sympy.cancel(plain.xreplace(powers))
-    if inside.has(w) or not inside.is_rational_function(_t):
+    inside = plain.xreplace(powers)
+    if not inside.is_rational_function(_t):
         return None
-    found = _rational_integral(sympy.cancel(inside / _t), _t)
+    found = _rational_integral(inside / _t, _t)
     if found is None:
         return None
     logs = sympy.expand(found).subs(sympy.log(_t), unit * w)
@@ -52,6 +53,9 @@ def antiderivative(formula: sympy.Expr) -> sympy.Expr | None:
 
 
 def _rational_integral(formula: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | None:
+    # With symbols in the coefficients, ratint may take minutes or lose terms.
+    if formula.free_symbols != {x} or has_heavy_powers(formula):
+        return None
     above, below = sympy.fraction(sympy.cancel(formula))
     if sympy.degree(below, x) > MOST_DEGREE or sympy.degree(above, x) > MOST_DEGREE:
         return None
