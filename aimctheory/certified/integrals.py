@@ -13,7 +13,7 @@ from sympy.integrals.rationaltools import ratint
 from aimctheory.certified.closed_form import has_heavy_powers
 from aimctheory.notation import w
 
-MOST_DEGREE = 8  # of a denominator; beyond it the logarithms are longer than a line
+MOST_DEGREE = 5  # of a fraction; beyond it SymPy takes more than a second
 _t = sympy.Dummy("t", positive=True)
 
 
