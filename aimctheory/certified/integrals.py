@@ -28,7 +28,8 @@ def antiderivative(formula: sympy.Expr) -> sympy.Expr | None:
     )
     if plain.is_rational_function(w):
         return _rational_integral(plain, w)
-    exponents = [part.args[0] for part in plain.atoms(sympy.exp) if part.has(w)]
+    found_in = sorted(plain.atoms(sympy.exp), key=sympy.default_sort_key)
+    exponents = [part.args[0] for part in found_in if part.has(w)]
     if not exponents or not all(sympy.degree(u, w) == 1 for u in exponents if u.is_polynomial(w)):
         return None
     if not all(u.is_polynomial(w) for u in exponents):
@@ -38,6 +39,7 @@ def antiderivative(formula: sympy.Expr) -> sympy.Expr | None:
     if not all(ratio.is_Rational for ratio in ratios):
         return None
     unit = slopes[0] / sympy.ilcm(1, *(ratio.q for ratio in ratios))
+    unit = -unit if unit.could_extract_minus_sign() else unit
     powers = {
         sympy.exp(u): sympy.exp(u.subs(w, 0)) * _t ** sympy.cancel(slope / unit)
         for u, slope in zip(exponents, slopes, strict=True)
