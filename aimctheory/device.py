@@ -18,8 +18,13 @@ import sympy
 
 from aimctheory.certified import lipschitz
 from aimctheory.certified.conditions import Condition, definition_1
-from aimctheory.certified.pair import Pair, is_symmetric_everywhere, origin, symmetric_points
 from aimctheory.certified.penalty import first_valid_form, penalty_values
+from aimctheory.certified.response_pair import (
+    Pair,
+    is_symmetric_everywhere,
+    origin,
+    symmetric_points,
+)
 from aimctheory.certified.zeros import Root
 from aimctheory.notation import Parameter, rational, settle, w
 from aimctheory.tree.formulas import lower

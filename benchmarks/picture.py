@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aimctheory.figures import COLOURS, Data, Study, line, new_figure, points
 from aimctheory.scale import DEFAULT
-from aimctheory.simulator.lane_loops import LANES
+from aimctheory.simulator.block_layout import LANES
 from benchmarks import scaling
 from benchmarks.machine import machine
 from benchmarks.timing import Measurement

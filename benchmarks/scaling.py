@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aimctheory as at
+from aimctheory.simulator.block_layout import LANES
 from aimctheory.simulator.kernel_engine import processors
-from aimctheory.simulator.lane_loops import LANES
 from benchmarks import baselines as plain
 from benchmarks import processes
 from benchmarks.machine import caches

@@ -20,7 +20,7 @@ from aimctheory.device import Device
 from aimctheory.laws import Law, gaussian, rademacher, two_point, two_point_frozen, uniform
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.response import Response
-from aimctheory.simulator import kernel_cache, lane_loops
+from aimctheory.simulator import kernel_cache, kernel_text
 from aimctheory.simulator.run import Run
 from aimctheory.simulator.simulate import simulate
 
@@ -113,7 +113,7 @@ def uncompiled(read: Callable[[str], types.ModuleType] = plain_module) -> Iterat
     """Kernels, and the run over their blocks, are the plain Python they are printed as."""
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(kernel_cache, "entry", lambda text, name: getattr(read(text), name))
-        patch.setattr(kernel_cache, "driver", lambda name: getattr(lane_loops, name))
+        patch.setattr(kernel_cache, "driver", kernel_text.DRIVERS.get)
         yield
 
 

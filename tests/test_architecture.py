@@ -59,8 +59,24 @@ ONLY = {
     "laws": {"notation"},
     "algorithms": {"notation", "algorithms"},
     "objectives": {"notation", "objectives"},
-    "simulator.noise": {"tree.elementary"},
-    "simulator.lane_loops": {"simulator.noise", "tree.elementary"},
+    "simulator.draw_counter": {"tree.elementary"},
+    "simulator.noise": {"simulator.draw_counter", "tree.elementary"},
+    "simulator.block_layout": set(),
+    "simulator.dynamic_range": {"tree.elementary"},
+    "simulator.engine": set(),
+    "simulator.lane_draws": {
+        "simulator.block_layout",
+        "simulator.draw_counter",
+        "simulator.noise",
+    },
+    "simulator.lane_loops": {
+        "simulator.block_layout",
+        "simulator.draw_counter",
+        "simulator.engine",
+        "simulator.lane_draws",
+        "simulator.lane_watch",
+    },
+    "simulator.lane_watch": {"simulator.block_layout", "simulator.dynamic_range"},
 }
 NEVER = {"derive": {"tree.elementary"}}
 

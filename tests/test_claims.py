@@ -20,14 +20,14 @@ from aimctheory.scale import DEFAULT, QUICK
 from tests.independence import SIDES, keywords
 
 FOUND = discover.claims()
-TESTABLE = [each for each in FOUND.items.values() if each.record.expected != "not testable"]
+TESTABLE = [each for each in FOUND.items.values() if each.value.expected != "not testable"]
 FILES = sorted({each.path for each in FOUND.items.values()})
 CLAIMS = discover.here().claims
 README = CLAIMS.parents[1] / "README.md"
 
 # A claim read as a story: what it says, how the evidence is made, what is compared, what must die.
 ORDER = [each.name for each in fields(Claim) if each.kw_only]
-STATISTICAL = {each.id for each in TESTABLE if each.record.level == "statistical"}
+STATISTICAL = {each.id for each in TESTABLE if each.value.level == "statistical"}
 LONG = STATISTICAL | {"rf25-theorem-1-stationary"}
 
 
@@ -39,7 +39,7 @@ def claims_marked(slow):
 
 @cache
 def verdict(name, scale):
-    return check(FOUND.items[name].record, scale)
+    return check(FOUND.items[name].value, scale)
 
 
 # -- the files ------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_the_docstring_that_is_shown_is_that_of_the_claims_own_file(name):
 
 @pytest.mark.parametrize("name", [each.id for each in TESTABLE])
 def test_a_claim_has_three_mutants_or_more(name):
-    assert len(FOUND.items[name].record.mutants) >= 3
+    assert len(FOUND.items[name].value.mutants) >= 3
 
 
 # -- the verdicts ---------------------------------------------------------------------------------
@@ -184,14 +184,14 @@ def test_a_claim_has_three_mutants_or_more(name):
 
 @pytest.mark.parametrize("name", claims_marked(slow=STATISTICAL))
 def test_a_quick_look_gives_the_expected_verdict(name):
-    found, claim = verdict(name, QUICK), FOUND.items[name].record
+    found, claim = verdict(name, QUICK), FOUND.items[name].value
     allowed = {claim.expected} | ({"undecided"} if claim.level == "statistical" else set())
     assert found.verdict in allowed, found.reason
 
 
 @pytest.mark.parametrize("name", claims_marked(slow=LONG))
 def test_a_full_check_gives_the_expected_verdict_and_kills_every_mutant(name):
-    found, claim = verdict(name, DEFAULT), FOUND.items[name].record
+    found, claim = verdict(name, DEFAULT), FOUND.items[name].value
     assert (found.verdict, found.ok) == (claim.expected, True), found.reason
     assert [str(trial) for trial in found.mutants if not trial.killed] == []
 
@@ -232,13 +232,13 @@ WRONG = {
 @pytest.mark.parametrize("why", WRONG)
 def test_a_wrong_statement_is_rejected(why):
     name, form = WRONG[why]
-    claim, module = FOUND.items[name].record, module_of(name)
+    claim, module = FOUND.items[name].value, module_of(name)
     wrong = replace(claim, stated=lambda c: form(c, module), corrected=None, expected="fails")
     assert check(wrong, QUICK).verdict == "fails"
 
 
 def module_of(name):
-    return sys.modules[FOUND.items[name].record.observe.__module__]
+    return sys.modules[FOUND.items[name].value.observe.__module__]
 
 
 def exchanged(cell):
@@ -300,6 +300,6 @@ BUGS = {
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_bug_on_our_side_is_noticed(bug):
     name, planted = BUGS[bug]
-    claim = FOUND.items[name].record
+    claim = FOUND.items[name].value
     found = check(replace(claim, observe=planted(claim.observe)), QUICK).verdict
     assert found not in (claim.expected, "undecided")

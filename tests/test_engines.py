@@ -19,7 +19,7 @@ from aimctheory.notation import REALS, Parameter
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.objectives.softmax import softmax
 from aimctheory.simulator import kernel_engine
-from aimctheory.simulator.lane_loops import LANES
+from aimctheory.simulator.block_layout import LANES
 from aimctheory.simulator.simulate import simulate
 from tests.comparison import (
     ALGORITHMS,
@@ -186,10 +186,10 @@ def test_the_number_of_threads_changes_no_bit(linear_run, monkeypatch, shared_ou
 def test_the_length_of_a_call_changes_no_bit(linear_run, monkeypatch, window):
     run, first = linear_run
 
-    def march(machine, schedule, lanes, least):
+    def march(machine, schedule, lanes):
         for begin in range(0, schedule.steps, window):
             stop = min(begin + window, schedule.steps)
-            machine.advance(begin, *schedule.window(begin, stop))
+            machine.advance(schedule.window(begin, stop))
             yield stop
 
     monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "march", march)

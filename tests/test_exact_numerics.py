@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import sympy
 
-from aimctheory.exact.coupled import rest_point
 from aimctheory.exact.evaluation import hessian_of, mean_abs_jet, responses_jet
 from aimctheory.exact.jets import Jet, as_jet, jet_ops, variable
+from aimctheory.exact.rest_point import rest_point
 from aimctheory.exact.roots import bracketed, only_zero
 from aimctheory.laws import gaussian, two_point, uniform
 from aimctheory.notation import g, real, w

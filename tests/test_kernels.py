@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import platform
 import re
+import subprocess
+import sys
+import tomllib
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +39,7 @@ from tests.comparison import (
     uncompiled,
 )
 
+ROOT = Path(__file__).resolve().parents[1]
 BOWL = quadratic([1.0, 2.0], [0.1, 0.2])
 COUPLED = quadratic([[1.0, 0.5], [0.5, 2.0]], 0.2)
 
@@ -119,13 +124,18 @@ def test_a_module_has_no_call_but_those_it_imports():
     assert calls <= {"pulse_P", "pulse_W", "where", "abs", "sqrt", "exp", "log", "power", "sign"}
 
 
-@pytest.mark.parametrize("name", kernel_text.CALLED)
+@pytest.mark.parametrize("name", kernel_text.DIGESTS)
 def test_an_edit_of_a_called_file_changes_the_text(monkeypatch, name):
-    before = text_of(analog_sgd, linear(tau=1))
+    texts = {
+        lambda: text_of(analog_sgd, linear(tau=1)): kernel_text.CALLED,
+        kernel_text.driver_text: kernel_text.DRIVER_CALLED,
+    }
+    texts = {text: text() for text, called in texts.items() if name in called}
+    assert texts
     digest = kernel_text.DIGESTS[name]
-    assert digest in before
+    assert all(digest in before for before in texts.values())
     monkeypatch.setitem(kernel_text.DIGESTS, name, "edited")
-    assert text_of(analog_sgd, linear(tau=1)) == before.replace(digest, "edited")
+    assert all(text() == before.replace(digest, "edited") for text, before in texts.items())
 
 
 @pytest.mark.parametrize("name", ["d", "lambda", "where", "t1", "up"])
@@ -249,6 +259,58 @@ def test_noise_per_row_or_column_is_shared_along_it_and_drawn_anew_elsewhere(sta
     assert (drawn == drawn.take([0], axis=axis)).all()
     apart = drawn.take(0, axis=axis)
     assert np.unique(apart).size == apart.size
+
+
+# -- the version of the compiler ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["0.62.0", "0.62.0rc1", "0.68.1", "0.68.9dev0+3.gabc"])
+def test_known_versions_of_numba_are_accepted(version):
+    numba_rules.require_known(version)
+
+
+@pytest.mark.parametrize("version", ["0.61.2", "0.69.0", "0.69.0rc1", "0.100.0", "1.0"])
+def test_another_version_of_numba_is_refused_in_one_sentence_with_the_way_out(version):
+    with pytest.raises(ValueError, match=rf"^Numba {re.escape(version)} is installed") as raised:
+        numba_rules.require_known(version)
+    said = str(raised.value)
+    assert "from 0.62 up to, not including, 0.69" in said
+    assert "pip install 'numba>=0.62,<0.69'" in said
+    assert "or use engine='reference'" in said
+
+
+def test_the_known_versions_of_numba_are_those_that_the_project_asks_for():
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    first, beyond = numba_rules.KNOWN
+    assert f"numba>={first},<{beyond}" in asked
+
+
+REFUSED = """
+import numba.extending
+numba.__version__ = "0.99.0"
+del numba.extending.type_callable  # as another version may lack it
+import aimctheory as at
+from aimctheory.command import discover, doctor
+given = dict(hyper={"learning_rate": 0.1}, steps=9, rng=1)
+run = at.simulate(at.digital_sgd, None, at.quadratic(), engine="reference", **given)
+for _ in range(2):
+    try:
+        at.simulate(at.digital_sgd, None, at.quadratic(), **given)
+    except ValueError as error:
+        print(error)
+(found,) = [f for f in doctor.examine(discover.here()) if f.what == "self-test"]
+print(found.found, found.ok)
+"""
+
+
+def test_simulate_and_doctor_say_that_a_version_of_numba_is_unknown():
+    ran = subprocess.run(
+        [sys.executable, "-c", REFUSED], capture_output=True, text=True, cwd=ROOT, timeout=100
+    )
+    assert ran.returncode == 0, ran.stderr
+    first, again, found = ran.stdout.splitlines()
+    assert first.startswith("Numba 0.99.0 is installed, and kernels are known to work with")
+    assert first == again == found.removesuffix(" False")
 
 
 # -- the compiled code ----------------------------------------------------------------------------

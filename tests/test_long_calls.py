@@ -1,25 +1,27 @@
-"""Long calls: what Ctrl-C keeps, what progress says, and how long a window may be."""
+"""Long calls: what Ctrl-C keeps, and what progress says."""
 
 from __future__ import annotations
 
 import io
 import pickle
+import re
 import signal
 import sys
 import threading
 
 import numpy as np
 import pytest
+import rich.progress
 
 import aimctheory
-from aimctheory.algorithms.residual_learning import residual_learning
 from aimctheory.laws import gaussian
-from aimctheory.objectives.softmax import softmax
+from aimctheory.simulator.kernel_engine import Kernel
+from aimctheory.simulator.reference_engine import Reference
 from aimctheory.simulator.run import Interrupted
-from aimctheory.simulator.windows import Schedule, least_window, march
 from tests.comparison import AVERAGES, ENGINES, numbers_of, run, same_bits
 
 MARCH = sys.modules["aimctheory.simulator.windows"]
+PROGRESS = sys.modules["aimctheory.simulator.progress"]
 TALL = {"steps": 300, "record_every": 7, "averages": AVERAGES}
 
 
@@ -28,7 +30,8 @@ def small_windows(monkeypatch):
     """Windows of eleven steps at most, so that a short run has many."""
     monkeypatch.setattr(MARCH, "SEGMENT", 11)
     monkeypatch.setattr(MARCH, "SECONDS", 1e-9)
-    monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "least_window", lambda *_: 11)
+    for engine in (Kernel, Reference):
+        monkeypatch.setattr(engine, "least_window", 11)
 
 
 def press_ctrl_c():
@@ -194,8 +197,8 @@ def test_another_progress_is_refused():
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(MARCH, "PATIENCE", 0.0)
-    monkeypatch.setattr(MARCH, "REFRESH", 0.0)
+    monkeypatch.setattr(PROGRESS, "PATIENCE", 0.0)
+    monkeypatch.setattr(PROGRESS, "REFRESH", 0.0)
     monkeypatch.setenv("COLUMNS", "200")
 
 
@@ -205,30 +208,95 @@ def test_nothing_is_shown_where_stderr_is_no_terminal(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def left_on(screen):
+    """What a terminal shows after all that was written to it, and whether with its cursor."""
+    lines, at, cursor = [""], 0, "shown"
+    for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", screen.getvalue()):
+        if part == "\n":
+            at += 1
+            lines += [""] * (at == len(lines))
+        elif part == "\x1b[1A":
+            at -= 1
+        elif part == "\x1b[2K":
+            lines[at] = ""
+        elif part in ("\x1b[?25l", "\x1b[?25h"):
+            cursor = "shown" if part[-1] == "h" else "hidden"
+        elif part != "\r" and not part.startswith("\x1b"):
+            lines[at] += part
+    return "".join(lines), cursor
+
+
+def frames(screen):
+    """The lines that were drawn over each other, without their colours."""
+    return re.sub(r"\x1b\[[\d;]*m|\x1b\[\?25l", "", screen.getvalue()).split("\r\x1b[2K")
+
+
 @pytest.mark.usefixtures("small_windows", "impatient")
 @pytest.mark.parametrize("stop", [False, True])
 def test_a_terminal_shows_a_line_and_has_it_erased(monkeypatch, stop):
     monkeypatch.setattr(sys, "stderr", screen := Terminal())
     times = iter(np.arange(1000.0))
     monkeypatch.setattr(MARCH.time, "perf_counter", lambda: next(times))
-    if stop:  # whatever ends the call
-        monkeypatch.setattr(MARCH, "_duration", lambda seconds: press_ctrl_c())
+    column, seen = rich.progress.TimeRemainingColumn, []
+
+    def render(self, task, plain=column.render):
+        seen.append(left_on(screen))
+        if stop and len(seen) == 2:  # whatever ends the call
+            press_ctrl_c()
+        return plain(self, task)
+
+    monkeypatch.setattr(column, "render", render)
+    if stop:
         with pytest.raises(Interrupted):
             run(steps=100, replicates=10)
     else:
         run(steps=100, replicates=10)
-    lines = screen.getvalue().split("\r")
-    assert lines[1].startswith("aimctheory: 8 of 100 steps (8%)")
+    lines = frames(screen)
+    assert lines[0] == "aimctheory: 8 of 100 steps (8%), -:--:-- left"
     assert max(map(len, lines)) < 200
-    assert lines[-1] == ""
-    assert set(lines[-2]) == {" "}
+    assert seen[1] == (lines[0], "hidden")
+    assert left_on(screen) == ("", "shown")
     if not stop:
-        assert lines[2].startswith("aimctheory: 16 of 100 steps (16%), 32 s left, 80 updates/s")
+        assert len(lines) > 9
+        assert lines[1] == "aimctheory: 16 of 100 steps (16%), 0:00:32 left, 80 updates/s"
 
 
 @pytest.mark.usefixtures("small_windows")
-def test_a_short_call_shows_nothing(monkeypatch):
+def test_progress_that_is_asked_for_is_shown_at_once_and_anywhere(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", screen := io.StringIO())
+    run(steps=100, progress=True)
+    assert frames(screen)[0].startswith("aimctheory: 8 of 100 steps (8%)")
+    assert left_on(screen) == ("", "shown")
+
+
+@pytest.mark.usefixtures("small_windows", "impatient")
+@pytest.mark.parametrize("error", [OSError, BrokenPipeError])
+@pytest.mark.parametrize("after", [0, 3])
+def test_a_run_goes_on_when_its_terminal_is_gone(monkeypatch, error, after):
+    whole = run(steps=100)
+
+    class Lost(Terminal):
+        written = 0
+
+        def write(self, text):
+            self.written += 1
+            self.flush()
+
+        def flush(self):
+            if self.written > after:
+                raise error("no terminal")
+
+    monkeypatch.setattr(sys, "stderr", screen := Lost())
+    again = run(steps=100)
+    assert same_bits(again.readout, whole.readout)
+    assert screen.written > after + 2
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_short_call_shows_nothing_and_does_not_import_rich(monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
+        monkeypatch.setitem(sys.modules, name, None)  # an import of it would fail
     run(steps=20)
     assert screen.getvalue() == ""
 
@@ -244,102 +312,3 @@ def test_a_thread_or_a_worker_process_leaves_the_terminal_to_others(monkeypatch)
     monkeypatch.setattr(multiprocessing.current_process(), "_name", "SpawnProcess-1")
     run(steps=100)
     assert screen.getvalue() == ""
-
-
-# -- windows ---------------------------------------------------------------------------------------
-
-
-def schedule(steps, every=10**9, batches=0):
-    marks = np.append(np.arange(0, steps, every), steps)
-    return Schedule(steps, marks, steps * np.arange(batches + 1) // max(batches, 1))
-
-
-class Machine:
-    """An engine that only says what it was asked for, at a known speed."""
-
-    def __init__(self, clock=None, seconds=0.0):
-        self.asked, self.clock, self.seconds = [], clock or [0.0], seconds
-
-    def advance(self, begin, ends, slots, closes):
-        self.asked.append((begin, int(ends[-1])))
-        self.clock[0] += self.seconds * (ends[-1] - begin)
-
-
-def windows(steps, lanes, least, seconds, monkeypatch):
-    """The sizes of the windows of a run whose steps take so long."""
-    machine = Machine(seconds=seconds)
-    monkeypatch.setattr(MARCH.time, "perf_counter", lambda: machine.clock[0])
-    reached = [*march(machine, schedule(steps), lanes, least)]
-    assert machine.asked == list(zip([0, *reached], reached, strict=False))
-    assert reached[-1] == steps
-    return np.diff([0, *reached])
-
-
-@pytest.mark.parametrize("seconds", [1e-4, 1e-2])
-def test_windows_are_as_long_as_a_key_press_may_wait(monkeypatch, seconds):
-    sizes = windows(20_000, 100, 1, seconds, monkeypatch)
-    assert sizes[0] == 256
-    assert (sizes[1:] * seconds <= 0.26).all()
-    assert (sizes[4:-1] * seconds > 0.2).all()
-
-
-def test_a_window_is_at_most_twice_the_one_before(monkeypatch):
-    sizes = windows(100_000, 10, 1, 0.0, monkeypatch)
-    assert (sizes[1:] <= 2 * sizes[:-1]).all()
-
-
-@pytest.mark.parametrize("lanes", [10**5, 10**6, 10**7, 10**8])
-def test_windows_of_many_lanes_are_few_updates(monkeypatch, lanes):
-    for engine, elementwise in (("kernel", True), ("kernel", False), ("reference", True)):
-        least = least_window(engine, elementwise, lanes)
-        sizes = windows(200, lanes, least, 10.0, monkeypatch)  # far too slow
-        assert sizes[0] * lanes <= max(2**27, 4 * lanes)
-        assert (sizes[1:] <= least).all()
-        assert least == 1 or sizes[0] % 4 == 0
-
-
-def test_a_window_knows_its_records_and_batches():
-    ends, slots, closes = schedule(1000, every=100, batches=4).window(200, 700)
-    assert ends.tolist() == [250, 256, 300, 400, 500, 512, 600, 700]
-    assert slots.tolist() == [-1, -1, 3, 4, 5, -1, 6, 7]
-    assert closes.tolist() == [0, -1, -1, -1, 1, -1, -1, -1]
-
-
-def test_windows_of_any_size_pause_once_at_every_record_and_batch():
-    given = schedule(997, every=13, batches=64)
-    for size in (1, 5, 100, 997):
-        parts = [given.window(b, min(b + size, 997)) for b in range(0, 997, size)]
-        ends, slots, closes = (np.concatenate(column) for column in zip(*parts, strict=True))
-        assert (np.diff(ends) > 0).all()
-        assert (ends[slots >= 0] == given.marks[1:]).all()
-        assert (slots[slots >= 0] == np.arange(1, given.marks.size)).all()
-        assert (ends[closes >= 0] == given.edges[1:]).all()
-        assert (closes[closes >= 0] == np.arange(64)).all()
-
-
-def test_a_schedule_of_many_steps_stays_small():
-    given = schedule(2**34 - 1, every=2**28, batches=64)
-    for begin in (0, 10**9, 2**34 - 5000):
-        assert given.window(begin, begin + 4096)[0].size < 20
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("window", [1, 3, 250])
-def test_windows_of_coupled_objectives_and_two_arrays_change_no_bit(monkeypatch, engine, window):
-    objective = softmax([[-1.0, 1.0], [1.0, 1.0], [0.5, 1.0]], [0, 1, 1], batch=2)
-    rates = {"learning_rate": 0.1, "transfer_rate": 0.05, "mixing": 0.3}
-    given = {
-        "algorithm": residual_learning, "objective": objective, "hyper": rates, "engine": engine,
-        "steps": 40, "averages": AVERAGES, "noise": gaussian(3.0),
-    }  # fmt: skip
-    first = run(**given)
-
-    def fixed(machine, schedule, lanes, least):
-        for begin in range(0, schedule.steps, window):
-            stop = min(begin + window, schedule.steps)
-            machine.advance(begin, *schedule.window(begin, stop))
-            yield stop
-
-    monkeypatch.setattr(sys.modules["aimctheory.simulator.simulate"], "march", fixed)
-    again = numbers_of(run(**given))
-    assert [n for n, v in numbers_of(first).items() if not same_bits(v, again[n])] == []

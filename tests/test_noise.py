@@ -17,14 +17,12 @@ from numba.extending import register_jitable
 from scipy import stats
 
 from aimctheory.simulator import noise
+from aimctheory.simulator.draw_counter import key_from, key_words, stream_hash
 from aimctheory.simulator.noise import (
-    key_from,
-    key_words,
     normal_pair,
     philox,
     raw_draws,
-    sample_rows,
-    stream_hash,
+    sample_indices,
     unit_uniform,
 )
 
@@ -317,27 +315,27 @@ def test_the_words_of_consecutive_steps_are_uniform_and_independent():
         assert stats.chisquare(counts.ravel()).pvalue > 1e-6
 
 
-def test_sample_rows_are_uniform_with_replacement():
+def test_sample_indices_are_uniform_with_replacement():
     # Chi-square at 1e-6.
-    rows = sample_rows(KEY, 3, range(2000), batch=50, samples=37)
+    rows = sample_indices(KEY, 3, range(2000), batch=50, samples=37)
     assert rows.dtype == np.intp
     counts = np.bincount(rows.ravel(), minlength=37)
     assert counts.size == 37
     assert stats.chisquare(counts).pvalue > 1e-6
 
 
-def test_sample_rows_of_replicates_and_steps_are_independent():
+def test_sample_indices_of_replicates_and_steps_are_independent():
     # Coincidences of a row with that of the next replicate, position or step: |score| < 5 each.
-    rows = np.stack([sample_rows(KEY, k, range(400), batch=40, samples=10) for k in range(8)])
+    rows = np.stack([sample_indices(KEY, k, range(400), batch=40, samples=10) for k in range(8)])
     for axis in range(3):
         lined = np.moveaxis(rows, axis, 0)
         same = lined[1:] == lined[:-1]
         assert abs(same.mean() - 0.1) < 5.0 * np.sqrt(0.09 / same.size)
 
 
-def test_sample_rows_do_not_depend_on_which_replicates_are_asked_for():
-    whole = sample_rows(KEY, 6, range(10), batch=8, samples=100)
-    some = sample_rows(KEY, 6, [7, 2], batch=5, samples=100)
+def test_sample_indices_do_not_depend_on_which_replicates_are_asked_for():
+    whole = sample_indices(KEY, 6, range(10), batch=8, samples=100)
+    some = sample_indices(KEY, 6, [7, 2], batch=5, samples=100)
     np.testing.assert_array_equal(some, whole[[7, 2], :5])
 
 

@@ -12,7 +12,14 @@ from aimctheory.algorithms.residual_learning import residual_learning_v2
 from aimctheory.catalogue import linear, power
 from aimctheory.laws import gaussian
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulator import kernel_engine, lane_loops, noise, problem, reference_engine
+from aimctheory.simulator import (
+    kernel_engine,
+    lane_draws,
+    lane_loops,
+    noise,
+    problem,
+    reference_engine,
+)
 from aimctheory.simulator.simulate import simulate
 from aimctheory.tree.elementary import where
 from aimctheory.tree.recorder import numpy_ops
@@ -120,7 +127,7 @@ def test_a_mistyped_stream_is_noticed(monkeypatch, honest):
 def test_replicates_numbered_by_lane_are_noticed(monkeypatch, honest):
     def confused(machine):
         draws = laid(machine)
-        return draws._replace(lane=np.roll(draws.lane, 1, axis=2))
+        return draws._replace(lane=np.roll(draws.lane, 1, axis=3))
 
     laid = kernel_engine.Kernel._lay_draws
     monkeypatch.setattr(kernel_engine.Kernel, "_lay_draws", confused)
@@ -168,26 +175,26 @@ def test_a_bug_in_the_printed_text_is_noticed(honest, bug):
 # -- in the functions around the step -------------------------------------------------------------
 
 
-def late(cells, bounds, left, broke, states, arrays, step, b, n):
-    return lanes_note(cells, bounds, left, broke, states, arrays, step + 1, b, n)
+def late(rows, blocks, step, b, n):
+    return lanes_note(rows, blocks, step + 1, b, n)
 
 
-def one_draw_for_two_steps(raw, words, *rest):
-    lanes_fill(raw, words, *rest)
-    raw[:, 1] = raw[:, 0]
+def one_draw_for_two_steps(draws, *rest):
+    lanes_fill(draws, *rest)
+    draws.raw[:, :, 1] = draws.raw[:, :, 0]
 
 
-lanes_note, lanes_fill = lane_loops.note, lane_loops.fill
+lanes_note, lanes_fill = lane_loops.note, lane_draws.fill
 LANE_BUGS = {
-    "a flag one step late": ("note", late),
-    "a draw used twice": ("fill", one_draw_for_two_steps),
-    "nobody is watched": ("escaped", lambda *_: False),
+    "a flag one step late": (lane_loops, "note", late),
+    "a draw used twice": (lane_draws, "fill", one_draw_for_two_steps),
+    "nobody is watched": (lane_loops, "escaped", lambda *_: False),
 }
 
 
 @pytest.mark.parametrize("bug", LANE_BUGS)
 def test_a_bug_around_the_step_is_noticed(monkeypatch, honest, bug):
-    monkeypatch.setattr(lane_loops, *LANE_BUGS[bug])
+    monkeypatch.setattr(*LANE_BUGS[bug])
     assert differing(honest, run("kernel")) != []
 
 
@@ -207,8 +214,8 @@ def honestly_coupled():
     return coupled("reference")
 
 
-def shifted(slope, *rest):
-    return lanes_place(np.roll(slope, 1), *rest)
+def shifted(gradient, *rest):
+    return lanes_place(np.roll(gradient, 1), *rest)
 
 
 lanes_place = lane_loops.place

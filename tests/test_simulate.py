@@ -109,7 +109,8 @@ def test_an_asymmetric_cell_is_pulled_to_its_symmetric_point():
 
 def literal_exits(steps, replicates, rate=0.6, sigma=0.8):
     """The first step outside [-1, 1] of Analog SGD on the linear response, on its own noise."""
-    from aimctheory.simulator.noise import key_from, raw_draws
+    from aimctheory.simulator.draw_counter import key_from
+    from aimctheory.simulator.noise import raw_draws
 
     key, w = key_from(1), np.zeros((replicates, 1))
     left = np.full(replicates, -1)

@@ -81,6 +81,15 @@ def test_a_name_that_is_assigned_twice_stays_with_the_last_value():
     assert written(step, W)[0] == ["x = (state_W + 1.0) * 2.0", "value = x - state_W"]
 
 
+def test_a_value_with_two_names_keeps_the_first():
+    def step(w):
+        first = w + 1.0
+        second = first
+        return second * 2.0
+
+    assert written(step, W)[0] == ["first = state_W + 1.0", "value = first * 2.0"]
+
+
 def test_names_of_values_that_do_not_reach_the_result_are_left_out():
     def step(w):
         _unused = w * 7.0

@@ -21,7 +21,8 @@ from aimctheory.algorithms.residual_learning import residual_learning, residual_
 from aimctheory.catalogue import linear, power
 from aimctheory.laws import gaussian
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulator.noise import key_from, raw_draws
+from aimctheory.simulator.draw_counter import key_from
+from aimctheory.simulator.noise import raw_draws
 from aimctheory.simulator.simulate import simulate
 from aimctheory.tree import pulse
 from tests.comparison import ALGORITHMS

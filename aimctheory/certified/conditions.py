@@ -16,7 +16,7 @@ from flint import arb, ctx
 from aimctheory.certified.balls import PRECISION, at
 from aimctheory.certified.closed_form import gathered
 from aimctheory.certified.lipschitz import steepest
-from aimctheory.certified.pair import Pair, is_symmetric_everywhere
+from aimctheory.certified.response_pair import Pair, is_symmetric_everywhere
 from aimctheory.certified.zeros import (
     Root,
     bounded,

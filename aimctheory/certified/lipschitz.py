@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from aimctheory.certified.pair import Pair
+from aimctheory.certified.response_pair import Pair
 from aimctheory.certified.zeros import extremes
 from aimctheory.notation import rational, w
 

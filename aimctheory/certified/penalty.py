@@ -17,7 +17,7 @@ from flint import acb, arb, ctx
 
 from aimctheory.certified.balls import PRECISION, at, enclosure
 from aimctheory.certified.conditions import samples, short
-from aimctheory.certified.pair import Pair
+from aimctheory.certified.response_pair import Pair
 from aimctheory.certified.zeros import Root, has_real_powers
 from aimctheory.notation import w
 

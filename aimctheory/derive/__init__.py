@@ -19,13 +19,13 @@ from aimctheory.derive.fixed_points import (
     jacobian,
     stability,
 )
-from aimctheory.derive.moments import second_moment
-from aimctheory.derive.penalty import (
+from aimctheory.derive.implicit_objective import (
     ImplicitObjective,
     implicit_objective,
     linearised_stationary_point,
 )
-from aimctheory.derive.step import SymbolicStep, symbolic_step
+from aimctheory.derive.moments import second_moment
+from aimctheory.derive.symbolic_step import SymbolicStep, symbolic_step
 
 __all__ = [
     "Closure",

@@ -16,11 +16,11 @@ import sympy
 
 from aimctheory.derive.closures import Closure, RandomSource, Spot, offered, open_symbol
 from aimctheory.derive.inputs import InputSymbols, SymbolicResponse
-from aimctheory.derive.pulses import chosen, moved
+from aimctheory.derive.pulse_formula import chosen, moved
 from aimctheory.notation import rational, real
 from aimctheory.tree.formulas import MEANINGS
+from aimctheory.tree.recorded_step import RecordedStep
 from aimctheory.tree.recorder import Node, walk
-from aimctheory.tree.steps import RecordedStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from aimctheory.derive.inputs import (
 )
 from aimctheory.derive.latex import aligned
 from aimctheory.notation import real, w
-from aimctheory.tree.steps import recorded
+from aimctheory.tree.recorded_step import recorded
 
 ClosureLike: TypeAlias = Closure | sympy.Expr | float
 

@@ -20,8 +20,8 @@ from aimctheory.notation import g, rational, real, w
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 from aimctheory.tree.formulas import lift
+from aimctheory.tree.recorded_step import RecordedStep
 from aimctheory.tree.recorder import INDICES, Names, Node, record, recording_ops
-from aimctheory.tree.steps import RecordedStep
 
 DeviceLike: TypeAlias = Response | Device | None
 ObjectiveLike: TypeAlias = Objective | sympy.Expr | None

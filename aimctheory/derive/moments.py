@@ -24,9 +24,9 @@ from aimctheory.derive.inputs import (
     slope,
     symbolic_responses,
 )
-from aimctheory.derive.step import symbolic_step
+from aimctheory.derive.symbolic_step import symbolic_step
 from aimctheory.notation import real, w
-from aimctheory.tree.steps import recorded
+from aimctheory.tree.recorded_step import recorded
 
 
 def second_moment(

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
-from aimctheory.exact.coupled import rest_point
 from aimctheory.exact.evaluation import Array, gradient_of, hessian_of, number, ratio_jet
 from aimctheory.exact.jets import as_jet, variable
+from aimctheory.exact.rest_point import rest_point
 from aimctheory.exact.roots import only_zero
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update, shape_of
 from aimctheory.laws import Law

@@ -33,10 +33,10 @@ def number(value: ArrayLike) -> float | Array:
 
 
 def gradient_of(objective: Objective, weight: Any) -> Any:
-    """∇f at weights that broadcast to (…, D), of their shape.
+    """∇f at weights (…, D), of that shape.
 
-    An elementwise objective takes jets too, and then returns ∂f/∂w of each coordinate with its
-    derivatives.
+    An elementwise objective takes weights of any shape that its numbers broadcast to, and jets,
+    which return ∂f/∂w of each coordinate with its derivatives.
     """
     if objective.elementwise:
         ops = jet_ops() if isinstance(weight, Jet) else numpy_ops()
@@ -69,7 +69,7 @@ def pulse_ops(arrays: Iterable[str], device: Device | None, *, jets: bool) -> Op
     bare = jet_ops() if jets else numpy_ops()
 
     def responses(weight: Any) -> Names:
-        assert device is not None  # only a pulse or a response asks, and these are of an array
+        assert device is not None  # an array has one, and nothing else has pulses
         return device.responses(weight, CALLS if jets else NUMPY_CALLS)
 
     def of_every_array(rule: Callable[[Any, Any], Any]) -> Names:
@@ -98,8 +98,8 @@ def mean_parts(gradient: ArrayLike, mean_abs: ArrayLike) -> tuple[Array, Array]:
     """E(g + ξ)⁺ and E(g + ξ)⁻ from g and m = E|g + ξ|: (m + g)/2 and (m − g)/2."""
     g, m = np.asarray(gradient, dtype=float), np.asarray(mean_abs, dtype=float)
     positive, negative = (m + g) / 2, (m - g) / 2
-    # Where the noise never changes the sign of g, m is |g| but for its last bits, and one
-    # difference is rounding: as a pull towards the range it would make a false root at saturation.
+    # Where the noise never changes the sign of g, m is |g| up to rounding, and one part is that
+    # rounding.  Taken for a pull towards the range it would make a false root at saturation.
     lost = 4.0 * np.finfo(float).eps * np.abs(g)
     return np.where(positive > lost, positive, 0.0), np.where(negative > lost, negative, 0.0)
 

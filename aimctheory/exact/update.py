@@ -34,8 +34,8 @@ from aimctheory.exact.evaluation import (
 from aimctheory.exact.jets import Jet, as_jet, variable
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
+from aimctheory.tree.recorded_step import recorded
 from aimctheory.tree.recorder import Names
-from aimctheory.tree.steps import recorded
 
 Devices = Device | Mapping[str, Device]
 

@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 from aimctheory.objectives.record import Array, Constant, Objective
 
 
-def _slope(w: Any, parameters: Any, ops: Any) -> Any:
+def _gradient(w: Any, parameters: Any, ops: Any) -> Any:
     return parameters.curvature * (w - parameters.minimiser)
 
 
 def quadratic(curvature: ArrayLike = 1.0, minimiser: ArrayLike = 0.0) -> Objective:
     """½ (w − w*)ᵀ H (w − w*) with H = `curvature`, w* = `minimiser`; the minimum is 0.
 
-    A scalar or (D,) curvature gives uncoupled coordinates; a symmetric (D, D) one, D > 1, couples
-    them.  Scalar, (R, 1) and (R, D) numbers sweep over replicates.
+    A scalar or (D,) curvature gives uncoupled coordinates; a symmetric (D, D) one with D > 1
+    couples them.  Numbers of shape (R, 1) or (R, D) differ between replicates.
 
     Raises ValueError for a curvature that is not positive (definite and symmetric), for numbers
     that are not finite and for shapes that do not broadcast.
@@ -49,7 +49,7 @@ def quadratic(curvature: ArrayLike = 1.0, minimiser: ArrayLike = 0.0) -> Objecti
         id="quadratic",
         title="quadratic objective",
         shape=(1, coordinates),
-        gradient=_slope,
+        gradient=_gradient,
         value=lambda weights: 0.5 * np.sum(h * (weights - center) ** 2, axis=-1),
         numbers={"curvature": h, "minimiser": center},
         hessian=lambda weights: np.diag(np.broadcast_to(h, (coordinates,))),
@@ -79,10 +79,10 @@ def _dense(h: Array, center: Array) -> Objective:
 
     shift = minimiser @ h
 
-    def gradient(weights: Array, rows: Any = None) -> Array:
-        slope = np.asarray(weights @ h)  # one array per call: a second costs more than the product
-        slope -= shift
-        return slope
+    def gradient(weights: Array, indices: Any = None) -> Array:
+        found = np.asarray(weights @ h)  # one array a call: a second costs more than the product
+        found -= shift
+        return found
 
     def value(weights: Array) -> Array:
         offset = weights - minimiser

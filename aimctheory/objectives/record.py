@@ -1,7 +1,7 @@
-"""The record that says what is minimised: a gradient, and the constants theory needs.
+"""The dataclass `Objective` says what is minimised: its gradient and the constants of theory.
 
-An elementwise objective gives a traced gradient of one coordinate; one whose coordinates are
-coupled gives an array function that serves all replicates in one call.
+An elementwise objective has a traced gradient of one coordinate.  An objective with coupled
+coordinates has an array function, which gives the gradients of all replicates in one call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A constant of an objective and where it comes from: "exact", "computed" or "unknown"."""
+    """A constant of an objective, and whether it is "exact", "computed" or "unknown"."""
 
     value: Any
     provenance: str = "exact"
@@ -31,13 +31,17 @@ UNKNOWN = Constant(None, "unknown")
 class Objective:
     """What is minimised over a layer of `shape` (rows, columns), flattened to D coordinates.
 
-    `gradient` is ``(w, parameters, ops) -> value`` for one coordinate, traced, if `elementwise`
-    (its `numbers` broadcast to (replicates, D)); else ``(weights (R, D), rows (R, B) | None) ->
-    (R, D)``, where `rows` are each replicate's mini-batch and None asks for the full gradient;
-    weights and rows are lent for the call, and hold other numbers after it.
-    `value` maps weights (R, D) to (R,); `hessian` weights (D,) to (D, D).
+    If `elementwise`, `gradient` is a traced function ``(w, parameters, ops) -> value`` of one
+    coordinate, and `numbers`, the values of its parameters, broadcast to (replicates, D).
+
+    Otherwise `gradient` is ``(weights (R, D), indices (R, B) | None) -> (R, D)``.  `indices` are
+    the sample indices of each replicate's mini-batch, None asks for the full gradient.  Both arrays
+    are lent for the call only: the simulator overwrites them afterwards.
+
+    `value` maps weights (R, D) to f, (R,); `hessian` maps weights (D,) to (D, D).
     `sampling_noise` maps weights (D,) to E|g − ∇f| and the standard deviation of g, both (D,).
     `accuracy` maps weights (…, D) to the share of held-out samples classified rightly, (…).
+    `samples` counts the samples of the data, `batch` those of a mini-batch; 0 stands for none.
     """
 
     id: str

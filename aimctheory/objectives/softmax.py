@@ -1,10 +1,11 @@
-"""Softmax regression, and with it the real input: handwritten digits read by one analog layer.
+"""Softmax regression, the objective with real data: one analog layer reads handwritten digits.
 
-For samples (x_i, y_i) with inputs x in R^m and classes 1 … K, a layer W of shape (K, m) minimises
+For samples (x_i, y_i) with inputs x in R^m and classes 0 … K − 1, a layer W of shape (K, m)
+minimises
 
     f(W) = mean_i [log sum_c exp(W_c x_i) − W_{y_i} x_i] + l2/2 ‖W‖²
 
-The penalty makes f strongly convex, so that the minimiser, found by Newton's method, is unique.
+The penalty makes f strongly convex, so that the minimiser is unique; Newton's method finds it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
 
 from aimctheory.objectives.record import Array, Constant, Objective
 
 Labels = NDArray[np.intp]
-_CHUNK = 64  # replicates whose full gradients are taken together, to bound the memory
+_CHUNK = 64  # replicates whose scores on all samples are held at a time, to bound the memory
 
 
 def softmax(
@@ -32,11 +34,11 @@ def softmax(
 ) -> Objective:
     """Mean cross-entropy of a softmax layer plus l2/2 ‖W‖², on mini-batches of `batch` samples.
 
-    `features` are (n, m), a constant column included if a bias is wanted; `labels` are the
-    integers 0 … K − 1, and the layer has shape (K, m).  With ``batch=0`` every gradient is the full
-    one.  `held_out`, further features and labels, is what `Objective.accuracy` is measured on
-    (without it, the training samples).  Smoothness is λ_max(XᵀX/n)/2 + l2, the supremum of the
-    Hessian's norm where a constant column exists, and an upper bound otherwise.
+    `features` are (n, m), with a constant column if a bias is wanted; `labels` are the integers
+    0 … K − 1; the layer has shape (K, m).  With ``batch=0`` every gradient is the full one.
+    `held_out` holds further features and labels, on which `Objective.accuracy` is measured; without
+    them it is measured on the training samples.  The smoothness is λ_max(XᵀX/n)/2 + l2: the
+    supremum of the Hessian's norm if X has a constant column, else an upper bound.
 
     Raises ValueError for features and labels that do not fit, fewer than two classes, a batch that
     is not a whole number or an l2 that is not positive.
@@ -86,10 +88,11 @@ def softmax(
 def softmax_digits(batch: int = 16, l2: float = 0.03, test_fraction: float = 0.2) -> Objective:
     """Softmax regression on the 1797 handwritten digits bundled with scikit-learn.
 
-    Ten classes of 8 × 8 pixels, scaled to [0, 1], and a constant input: a layer of shape (10, 65).
-    In each class, samples spread evenly over the file's order are held out for
-    `Objective.accuracy`; nothing is random.  At the default l2 no weight of the minimiser exceeds
-    0.73 in size, inside a device of half-width 1, and it reads 94 % of the held-out digits.
+    There are ten classes and 8 × 8 pixels, scaled to [0, 1], with a constant input beside them: the
+    layer has shape (10, 65).  A share `test_fraction` of each class is held out for
+    `Objective.accuracy`, evenly over the file's order; nothing is random.  At the default l2 the
+    weights of the minimiser are at most 0.73 in size, which fits a device of half-width 1, and the
+    minimiser reads 94 % of the held-out digits.
 
     Raises ValueError for a `test_fraction` outside [0.01, 0.9], and as `softmax` does.
 
@@ -111,36 +114,37 @@ def softmax_digits(batch: int = 16, l2: float = 0.03, test_fraction: float = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layer:
-    """f, its derivatives and its sampling noise for one data set: x (n, m), y (n,), K classes."""
+    """The function f of one data set, x (n, m) and y (n,), its derivatives and its noise."""
 
     x: Array
     y: Labels
     classes: int
     l2: float
 
-    def gradient(self, weights: Array, rows: NDArray[np.intp] | None = None) -> Array:
-        """∇f of every replicate on its own mini-batch, or on all samples."""
+    def gradient(self, weights: Array, indices: NDArray[np.intp] | None = None) -> Array:
+        """∇f (R, D): on the samples `indices` (R, B) of each replicate, or on all samples."""
         layers = _layers(weights, self.classes)
-        if rows is None:
-            slope = np.concatenate([self._full(part) for part in _chunks(layers)])
+        if indices is None:
+            loss_gradient = np.concatenate([self._full(part) for part in _chunks(layers)])
         else:
-            x, y = self.x.take(rows, axis=0), self.y.take(rows)  # (R, B, m), (R, B)
+            x, y = self.x.take(indices, axis=0), self.y.take(indices)  # (R, B, m), (R, B)
             residual = _probabilities(x @ layers.transpose(0, 2, 1))
             residual[(*np.indices(y.shape, sparse=True), y)] -= 1.0
-            slope = residual.transpose(0, 2, 1) @ x / y.shape[1]
-        return np.asarray((slope + self.l2 * layers).reshape(weights.shape))
+            loss_gradient = residual.transpose(0, 2, 1) @ x / y.shape[1]
+        return np.asarray((loss_gradient + self.l2 * layers).reshape(weights.shape))
 
     def _full(self, layers: Array) -> Array:
-        """The full gradient without the penalty for some layers (R, K, m), as one product."""
+        """The full gradient without the penalty, of layers (R, K, m)."""
         count, classes, inputs = layers.shape
+        # One matrix product for all layers: R small ones would take longer.
         scores = (self.x @ layers.reshape(-1, inputs).T).reshape(-1, count, classes)
         residual = _probabilities(scores)
         residual[np.arange(len(self.y)), :, self.y] -= 1.0
-        slope = residual.reshape(len(self.y), -1).T @ self.x / len(self.y)
-        return np.asarray(slope.reshape(layers.shape))
+        gradient = residual.reshape(len(self.y), -1).T @ self.x / len(self.y)
+        return np.asarray(gradient.reshape(layers.shape))
 
     def value(self, weights: Array) -> Array:
-        """F for weights (…, D)."""
+        """The values of f at weights (…, D)."""
         layers = _layers(weights, self.classes)
         loss = np.concatenate([self._loss(part) for part in _chunks(layers)])
         penalised = loss + 0.5 * self.l2 * (layers**2).sum(axis=(1, 2))
@@ -148,10 +152,8 @@ class _Layer:
 
     def _loss(self, layers: Array) -> Array:
         scores = self.x @ layers.transpose(0, 2, 1)  # (R, n, K)
-        largest = scores.max(axis=-1)
-        total = np.exp(scores - largest[..., None]).sum(axis=-1)
         right = scores[:, np.arange(len(self.y)), self.y]
-        return np.asarray((np.log(total) + largest - right).mean(axis=1))
+        return np.asarray((logsumexp(scores, axis=-1) - right).mean(axis=1))
 
     def hessian(self, weights: Array) -> Array:
         """The (D, D) Hessian at weights (D,)."""
@@ -169,55 +171,60 @@ class _Layer:
     def sampling_noise(self, weights: Array, batch: int) -> tuple[Array, Array]:
         """E|g − ∇f| and the standard deviation of g, each (D,), of mini-batches with replacement.
 
-        Both are expectations, not estimates: the mean of a batch is a sum of `batch` independent
-        draws from the samples, whose law is a convolution power (`_mean_abs`, to about 1e-4 of it).
+        No batch is drawn.  The gradient of a batch is the mean of `batch` independent draws from
+        the gradients of the samples; the law of their sum is a convolution power (`_mean_abs`),
+        from which E|g − ∇f| follows with a relative error of about 1e-4.
         """
         layer = _layers(weights, self.classes)[0]
         if not batch:
             return np.zeros(layer.size), np.zeros(layer.size)
         residual = _probabilities(self.x @ layer.T)
         residual[np.arange(len(self.y)), self.y] -= 1.0
-        size = np.empty(layer.shape)
-        spread = np.empty(layer.shape)
+        mean_size = np.empty(layer.shape)
+        deviation = np.empty(layer.shape)
         for c in range(self.classes):
-            slopes = residual[:, c, None] * self.x  # (n, m), the gradient of each sample
-            slopes -= slopes.mean(axis=0)
-            spread[c] = slopes.std(axis=0) / np.sqrt(batch)
-            size[c] = [_mean_abs(column, batch) for column in slopes.T]
-        return size.ravel(), spread.ravel()
+            gradients = residual[:, c, None] * self.x  # (n, m), that of each sample
+            gradients -= gradients.mean(axis=0)
+            deviation[c] = gradients.std(axis=0) / np.sqrt(batch)
+            mean_size[c] = [_mean_abs(column, batch) for column in gradients.T]
+        return mean_size.ravel(), deviation.ravel()
 
 
-def _mean_abs(values: Array, batch: int, cells: int = 1023) -> float:
+def _mean_abs(values: Array, batch: int, grid: int = 1023) -> float:
     """E|mean of `batch` draws| from equally likely `values` of mean zero, with replacement.
 
-    The law of one draw is put on a grid (each value shared between its two neighbours, which keeps
-    the mean), and raised to its convolution power by a Fourier transform wide enough for the sum.
+    The law of one draw is put on `grid` points, and its convolution power taken by a Fourier
+    transform.
     """
     low, high = values.min(), values.max()
     if low == high:
         return 0.0
-    points = (cells + 1) * batch
-    width = (high - low) / (cells - 1)
+    points = (grid + 1) * batch  # wide enough for the sum, so that nothing wraps around
+    width = (high - low) / (grid - 1)
     place = (values - low) / width
     left = place.astype(np.intp)
     share = place - left
-    law = np.bincount(left, 1 - share, cells + 1) + np.bincount(left + 1, share, cells + 1)
+    # Each value is shared between its two neighbours on the grid, which keeps the mean.
+    law = np.bincount(left, 1 - share, grid + 1) + np.bincount(left + 1, share, grid + 1)
     transform = np.fft.rfft(law / len(values), points)
     total = np.fft.irfft(transform**batch, points)
     return float(np.abs(np.arange(points) * width + batch * low) @ total) / batch
 
 
 def _newton(layer: _Layer) -> Array:
-    """The minimiser, its gradient norm at rounding level, by Newton steps halved until f falls."""
+    """The minimiser by Newton steps, each halved until f falls; its gradient is at rounding level.
+
+    Raises ValueError if 100 steps do not suffice.
+    """
     weights = np.zeros(layer.classes * layer.x.shape[1])
     rounding = 1e-13 * max(1.0, np.abs(layer.x).max())
     for _ in range(100):
-        slope = layer.gradient(weights[None])[0]
-        if np.linalg.norm(slope) < rounding:
+        gradient = layer.gradient(weights[None])[0]
+        if np.linalg.norm(gradient) < rounding:
             return weights
-        step = np.linalg.solve(layer.hessian(weights), slope)
+        step = np.linalg.solve(layer.hessian(weights), gradient)
         value = layer.value(weights)
-        while layer.value(weights - step) > value + 1e-12:
+        while layer.value(weights - step) > value + 1e-12:  # 1e-12: rounding of f at the minimum
             step /= 2
         weights = weights - step
     raise ValueError(
@@ -227,6 +234,7 @@ def _newton(layer: _Layer) -> Array:
 
 
 def _samples(features: ArrayLike, labels: ArrayLike, of: str, to: str) -> tuple[Array, Labels, int]:
+    """Features, labels and the number of classes, checked; `of` and `to` are what errors say."""
     x, y = np.asarray(features, dtype=float), np.asarray(labels)
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size or not np.isfinite(x).all():
         raise ValueError(
@@ -248,11 +256,13 @@ def _layers(weights: ArrayLike, classes: int) -> Array:
 
 
 def _chunks(layers: Array) -> Iterator[Array]:
+    """The layers in parts of `_CHUNK`."""
     return (layers[i : i + _CHUNK] for i in range(0, len(layers), _CHUNK))
 
 
 def _probabilities(scores: Array) -> Array:
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    """The softmax of scores (…, K)."""
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))  # at most 1: no overflow
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
@@ -264,7 +274,7 @@ def _accuracy(weights: ArrayLike, x: Array, y: Labels, classes: int) -> Array:
 
 
 def _evenly(labels: Labels, fraction: float) -> NDArray[np.bool_]:
-    """True for `fraction` of each class, evenly spread in the order given."""
+    """True for a share `fraction` of each class, evenly over the order given."""
     rank = np.zeros(len(labels))
     for label in np.unique(labels):
         mine = labels == label

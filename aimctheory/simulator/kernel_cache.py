@@ -99,6 +99,6 @@ def _compiler() -> ModuleType:
 
 @functools.cache
 def driver(name: str) -> Any:
-    """A function of `lane_loops` that runs kernels, compiled.  Raises as `load` does."""
+    """A function that runs kernels over blocks, compiled.  Raises as `load` does."""
     _compiler()
     return getattr(load(driver_text()), name)

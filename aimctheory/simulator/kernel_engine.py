@@ -16,15 +16,27 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from aimctheory.simulator import kernel_cache
+from aimctheory.simulator.block_layout import LANES, Blocks, ends
+from aimctheory.simulator.draw_counter import (
+    SAMPLE,
+    STEPS_PER_CALL,
+    group_of,
+    key_words,
+    phase_of,
+    stream_hash,
+)
+from aimctheory.simulator.engine import Window
 from aimctheory.simulator.kernel_text import module_text
-from aimctheory.simulator.lane_loops import LANES, Cells, Draws
-from aimctheory.simulator.noise import SAMPLE, key_words, lane_words, stream_hash
-from aimctheory.simulator.plan import SLOPE, Plan
+from aimctheory.simulator.lane_draws import Draws
+from aimctheory.simulator.lane_loops import Kept
+from aimctheory.simulator.noise import lane_words
+from aimctheory.simulator.plan import GRADIENT, Plan
 from aimctheory.simulator.problem import array_slope
 
 Array = NDArray[np.float64]
-Steps = NDArray[np.int64]
 
+MOST_UPDATES = 2**27
+"""Weights times steps that any processor does in less than a second."""
 _WORTH_A_THREAD = 1000  # steps of a block: some hundred microseconds
 _PAD = 16  # a block's last lanes are filled up to a whole vector of any width
 
@@ -46,8 +58,18 @@ def threads() -> int:
     return int(chosen)
 
 
+def least_window(elementwise: bool, lanes: int) -> int:
+    """Steps that no window should go below, for the loop over blocks to be worth its call.
+
+    The loop looks at its lanes once a window, and in windows of a few steps does little else.
+    """
+    if not elementwise:  # each step is a call of its own
+        return 1
+    return max(STEPS_PER_CALL, min(16, MOST_UPDATES // lanes))
+
+
 class Kernel:
-    """The engine's moving parts, with the same methods as `reference_engine.Reference`."""
+    """The `Engine` that runs compiled kernels."""
 
     def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
         self.problem, self.key = plan.problem, key
@@ -55,18 +77,18 @@ class Kernel:
         self.plan = plan
         self.text = module_text(plan)
         self.used = problem.replicates * problem.coordinates
-        self.blocks = -(-self.used // LANES)
-        self.lanes, self.draws = self._lay_cells(), self._lay_draws()
-        moments = plan.first_extreme - len(plan.states)
-        self._sums = np.zeros((batches, self.blocks, moments, LANES))
+        self.count = -(-self.used // LANES)
+        self.blocks, self.draws = self._lay_blocks(), self._lay_draws()
         states = len(plan.states)
-        self._records = np.empty((records, self.blocks, states, LANES))
-        self._records[0] = self.lanes.cells[:, :states]
-        shared = plan.points_are_cells
-        self._points = self.lanes.cells if shared else np.empty((self.blocks, 1, LANES))
-        self._batches = np.empty((4, problem.replicates, problem.objective.batch), dtype=np.intp)
+        self._kept = Kept(
+            records=np.empty((records, self.count, states, LANES)),
+            sums=np.zeros((batches, self.count, len(problem.moments), LANES)),
+        )
+        self._kept.records[0] = self.blocks.rows[:, :states]
+        batch = (problem.replicates, problem.objective.batch)
+        self._batches = np.empty((STEPS_PER_CALL, *batch), dtype=np.intp)
         self._batch_group = -1
-        self._workers = min(threads(), self.blocks)
+        self._workers = min(threads(), self.count)
         self._pool = ThreadPoolExecutor(self._workers)
 
     # ---- layout: (blocks, rows, LANES) -----------------------------------------------------------
@@ -75,47 +97,50 @@ class Kernel:
         """A number broadcast to one row of every block; padding repeats the last lane."""
         shape = (self.problem.replicates, self.problem.coordinates)
         flat = np.broadcast_to(np.asarray(value, dtype=float), shape).ravel()
-        padded = np.empty(self.blocks * LANES)
+        padded = np.empty(self.count * LANES)
         padded[: self.used], padded[self.used :] = flat, flat[-1]
-        return padded.reshape(self.blocks, LANES)
+        return padded.reshape(self.count, LANES)
 
     def _block(self, rows: list[Array]) -> Array:
         if not rows:
-            return np.zeros((self.blocks, 1, LANES))
+            return np.zeros((self.count, 1, LANES))
         return np.stack(rows, axis=1)
 
     def _unblock(self, rows: NDArray[Any]) -> NDArray[Any]:
         """(…, blocks, LANES) back to (…, R, D)."""
-        flat = rows.reshape(*rows.shape[:-2], self.blocks * LANES)[..., : self.used]
+        flat = rows.reshape(*rows.shape[:-2], self.count * LANES)[..., : self.used]
         return flat.reshape(*flat.shape[:-1], self.problem.replicates, self.problem.coordinates)
 
-    def _lay_cells(self) -> Cells:
+    def _lay_blocks(self) -> Blocks:
         problem, plan = self.problem, self.plan
         numbers = plan.numbers
-        rows = [self._row(problem.start[s]) for s in plan.states]
-        rows += [np.zeros((self.blocks, LANES))] * (plan.cell_rows - len(rows))
-        cells = self._block(rows)
-        bounds = self._block([self._row(x) for a in plan.arrays for x in problem.bounds(a)])
-        given = [numbers[n] if n != SLOPE else 0.0 for n in plan.lane_numbers]
-        return Cells(
-            cells=cells,
-            start=cells.copy(),
+        laid = [self._row(problem.start[s]) for s in plan.states]
+        laid += [np.zeros((self.count, LANES))] * (len(plan.layout.names) - len(laid))
+        rows = self._block(laid)
+        ranges = [[self._row(end) for end in problem.bounds(array)] for array in plan.arrays]
+        bounds = self._block(ends([low for low, _ in ranges], [high for _, high in ranges]))
+        given = [numbers[n] if n != GRADIENT else 0.0 for n in plan.lane_numbers]
+        coupled = not problem.objective.elementwise
+        points = rows if plan.points_are_states else np.empty((self.count * coupled, 1, LANES))
+        return Blocks(
+            rows=rows,
+            start=rows.copy(),
+            gradient=plan.lane_numbers.index(GRADIENT) if coupled else -1,
+            points=points,
             number=self._block([self._row(value) for value in given]),
             scalar=np.array([float(numbers[n]) for n in plan.scalars]),
             bounds=bounds[:1].copy() if (bounds == bounds[:1]).all() else bounds,
-            left=np.full((self.blocks, LANES), -1, dtype=np.int64),
-            broke=np.full((self.blocks, LANES), -1, dtype=np.int64),
+            left=np.full((self.count, LANES), -1, dtype=np.int64),
+            broke=np.full((self.count, LANES), -1, dtype=np.int64),
             size=-(-self.used // _PAD) * _PAD,
-            states=len(plan.states),
-            arrays=len(plan.arrays),
-            low=plan.first_extreme,
+            layout=plan.layout.numbers,
         )
 
     def _lay_draws(self) -> Draws:
         streams, problem = self.plan.streams, self.problem
         kinds = [problem.laws[s].form.raw == "normal" for s, _ in streams]
         keys = np.array(key_words(self.key), dtype=np.uint32)
-        lane = np.minimum(np.arange(self.blocks * LANES), self.used - 1)
+        lane = np.minimum(np.arange(self.count * LANES), self.used - 1)
         replicate = (lane // problem.coordinates).astype(np.uint32)
         words = [
             lane_words(
@@ -123,118 +148,119 @@ class Kernel:
             )
             for _, per in streams
         ]
-        laid = np.array(words, dtype=np.uint32).reshape(3 * len(words), self.blocks, LANES)
+        laid = np.array(words, dtype=np.uint32).reshape(len(words), 3, self.count, LANES)
+        raw = (self.count, max(1, len(streams)), STEPS_PER_CALL, LANES)
         return Draws(
-            raw=np.zeros((self.blocks, max(1, 4 * len(streams)), LANES), dtype=np.uint32),
-            group=np.full(self.blocks, -1, dtype=np.int64),
+            raw=np.zeros(raw, dtype=np.uint32),
+            group=np.full(self.count, -1, dtype=np.int64),
             normal=np.array(kinds, dtype=np.bool_),
             streams=np.array([stream_hash(s) for s, _ in streams], dtype=np.uint32),
-            lane=np.ascontiguousarray(laid.transpose(1, 0, 2)),
+            lane=np.ascontiguousarray(laid.transpose(2, 0, 1, 3)),
             key=keys,
         )
 
     # ---- running -------------------------------------------------------------------------------
 
-    def advance(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
-        """Steps from `begin` through each of `ends`, keeping records and closing batches there."""
-        if self.problem.objective.elementwise:
-            self._call(begin, ends, slots, closes)
-            return
-        states, low = self.lanes.states, self.lanes.low
-        for end, slot, close in zip(ends, slots, closes, strict=True):
-            for k in range(begin, end):
-                self._single(k)
-            begin = int(end)
-            if slot >= 0:
-                self._records[slot] = self.lanes.cells[:, :states]
-            if close >= 0:
-                self._sums[close] = self.lanes.cells[:, states:low]
-                self.lanes.cells[:, states:low] = 0.0
+    @property
+    def least_window(self) -> int:
+        """Steps that no window should go below."""
+        return least_window(self.problem.objective.elementwise, self.used)
 
-    def _call(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
-        steps = self._entry("steps")
-        run = kernel_cache.driver("run")
+    def advance(self, window: Window) -> None:
+        """Take the steps of a window, keep its records and close its batches."""
+        if self.problem.objective.elementwise:
+            self._run(window)
+        else:
+            self._run_coupled(window)
+
+    def _run(self, window: Window) -> None:
+        steps, run = self._entry("steps"), kernel_cache.driver("run")
+        blocks, draws, kept = self.blocks, self.draws, self._kept
 
         def share(first: int, last: int) -> None:
             block, skip = first, 0
             while block < last:
-                block, pause = run(
-                    steps, self.lanes, self.draws, block, last, skip, begin, ends, slots, closes,
-                    self._records, self._sums,
-                )  # fmt: skip
+                block, pause = run(steps, blocks, draws, window, kept, block, last, skip)
                 if block < last:
-                    self._replay(block, ends[pause - 1] if pause else begin, ends[pause])
+                    kernel_cache.driver("replay")(steps, blocks, draws, window, block, pause)
                     skip = pause + 1
 
-        self._share(share, self.blocks * (int(ends[-1]) - begin))
+        self._share(share, self.count * (int(window.ends[-1]) - window.begin))
+
+    def _run_coupled(self, window: Window) -> None:
+        """For each step one array call gives the gradients of all replicates, then lanes move."""
+        blocks, rows, layout = self.blocks, self.blocks.rows, self.blocks.layout
+        query = 0 if blocks.points is rows else self._entry("query_points")
+        if window.begin == 0 and query:
+            kernel_cache.driver("gather")(query, blocks, 0, self.count)
+        # A view, as there is one row of points: it shows the points of every step to come.
+        weights = self._unblock(blocks.points[:, 0])
+        weights.flags.writeable = False  # they may be the states themselves
+        begin = window.begin
+        for end, slot, close in zip(window.ends, window.slots, window.closes, strict=True):
+            for k in range(begin, end):
+                self._single(k, query, array_slope(self.problem, weights, self._rows(k)))
+            begin = int(end)
+            if slot >= 0:
+                self._kept.records[slot] = rows[:, : layout.states]
+            if close >= 0:
+                self._kept.sums[close] = rows[:, layout.states : layout.extremes]
+                rows[:, layout.states : layout.extremes] = 0.0
+
+    def _single(self, k: int, query: Any, gradient: Array) -> None:
+        steps, single = self._entry("steps"), kernel_cache.driver("single")
+        blocks, draws, flat = self.blocks, self.draws, np.ravel(gradient)
+        self._share(lambda a, b: single(steps, query, blocks, draws, flat, k, a, b), self.count)
+
+    def _rows(self, k: int) -> NDArray[np.intp] | None:
+        """The mini-batches of step k, (R, B); those of a group of steps are drawn together."""
+        objective = self.problem.objective
+        if not objective.batch:
+            return None
+        if group_of(k) != self._batch_group:
+            self._batch_group = group_of(k)
+            kernel_cache.driver("sample")(
+                self._batches, group_of(k), stream_hash(SAMPLE), self.draws.key, objective.samples
+            )
+        rows: NDArray[np.intp] = self._batches[phase_of(k)]
+        return rows
 
     def _entry(self, name: str) -> Any:
         """The address of an entry of the kernel; compiled when first needed."""
         return kernel_cache.entry(self.text, name)
 
-    def _replay(self, b: int, begin: int, end: int) -> None:
-        """Find the steps at which lanes of a block left: run it again from its kept start."""
-        kernel_cache.driver("replay")(self._entry("steps"), self.lanes, self.draws, b, begin, end)
-
     def _share(self, work: Callable[[int, int], None], block_steps: int) -> None:
         """Call `work` on all blocks, by several threads where that is worth asking them."""
         if self._workers == 1 or block_steps <= _WORTH_A_THREAD:
-            work(0, self.blocks)
+            work(0, self.count)
             return
         # Long calls in more pieces than threads: processors are rarely equally free.
         pieces = self._workers * (1 if block_steps <= 64 * _WORTH_A_THREAD else 8)
-        edges = np.unique(np.linspace(0, self.blocks, pieces + 1).astype(int)).tolist()
+        edges = np.unique(np.linspace(0, self.count, pieces + 1).astype(int)).tolist()
         for job in [self._pool.submit(work, a, b) for a, b in pairwise(edges)]:
             job.result()
-
-    def _single(self, k: int) -> None:
-        """Step k of coupled coordinates: one array call gives the gradients of all replicates."""
-        steps, lanes, points = self._entry("steps"), self.lanes, self._points
-        query = 0 if points is lanes.cells else self._entry("query_points")
-        if k == 0 and query:
-            kernel_cache.driver("gather")(query, lanes, 0, self.blocks, points)
-        weights = self._unblock(points[:, 0])
-        weights.flags.writeable = False  # they may be the states themselves
-        flat = np.ravel(array_slope(self.problem, weights, self._rows(k)))
-        row = self.plan.lane_numbers.index(SLOPE)
-        single = kernel_cache.driver("single")
-        self._share(
-            lambda a, b: single(steps, query, lanes, self.draws, a, b, k, flat, row, points),
-            self.blocks,
-        )
-
-    def _rows(self, k: int) -> NDArray[np.intp] | None:
-        """The mini-batches of step k, (R, B); four steps are drawn together."""
-        objective = self.problem.objective
-        if not objective.batch:
-            return None
-        if k // 4 != self._batch_group:
-            self._batch_group = k // 4
-            kernel_cache.driver("sample")(
-                self._batches, k // 4, stream_hash(SAMPLE), self.draws.key, objective.samples
-            )
-        rows: NDArray[np.intp] = self._batches[k % 4]
-        return rows
 
     # ---- what came of it -------------------------------------------------------------------------
 
     @property
-    def sums(self) -> Array:
-        """(batches, moments, R, D): the sums of the averages, then those of their products."""
-        return np.asarray(self._unblock(self._sums.transpose(0, 2, 1, 3)))
+    def sums(self) -> dict[tuple[str, ...], Array]:
+        """The sums of each moment over the steps of each batch, (batches, R, D)."""
+        laid = self._unblock(self._kept.sums.transpose(2, 0, 1, 3))
+        return dict(zip(self.problem.moments, laid, strict=True))
 
     @property
     def records(self) -> dict[str, Array]:
         """The recorded states, each (R, records, D)."""
-        kept = {s: self._unblock(self._records[:, :, i]) for i, s in enumerate(self.plan.states)}
+        laid = self._kept.records
+        kept = {s: self._unblock(laid[:, :, i]) for i, s in enumerate(self.plan.states)}
         return {s: np.ascontiguousarray(v.transpose(1, 0, 2)) for s, v in kept.items()}
 
     @property
     def left(self) -> NDArray[np.int64]:
         """The first step outside the dynamic range, (R, D), −1 for never."""
-        return np.asarray(self._unblock(self.lanes.left))
+        return np.asarray(self._unblock(self.blocks.left))
 
     @property
     def broke(self) -> NDArray[np.int64]:
         """The first step that was not finite, (R, D), −1 for never."""
-        return np.asarray(self._unblock(self.lanes.broke))
+        return np.asarray(self._unblock(self.blocks.broke))

@@ -1,10 +1,9 @@
-"""What every kernel does around its step: draw the noise of a block, watch it, note who left.
+"""The loops over blocks of lanes: what the kernel engine calls, and what calls the kernels.
 
-A *lane* is one element of one replicate; lanes are numbered (replicate, coordinate) with the
-coordinate fastest, and held in blocks of `LANES`.  Arrays are (blocks, rows, LANES); a kernel gets
-a block as one flat array, row i of lane j at ``LANES * i + j``, so that its loop touches three
-arrays only (its cells, its numbers, its raw draws) and vectorises.  The functions here are plain
-text that Numba compiles into the driver of all kernels; they can be read, and run, as Python.
+`block_layout` says what lanes, blocks and their rows are; `lane_draws` draws the noise of a block
+and `lane_watch` notices who leaves.  A kernel gets a block as flat arrays, so that its loop touches
+three of them only (its rows, its numbers, its raw draws) and vectorises.  The functions here are
+plain text that Numba compiles into the driver of all kernels; they can be read, and run, as Python.
 """
 
 from __future__ import annotations
@@ -13,270 +12,149 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy import empty, uint32
-from numpy.typing import NDArray
 
-from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_lane
-
-LANES = 512
-"""Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
-SEGMENT = 256
-"""Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
-
-Rows = NDArray[Any]
+from aimctheory.simulator.block_layout import LANES, Blocks, Rows
+from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
+from aimctheory.simulator.engine import Window
+from aimctheory.simulator.lane_draws import Draws, refill
+from aimctheory.simulator.lane_watch import astray, escaped, note, watch_from
 
 
-class Cells(NamedTuple):
-    """The lanes of a run, block by block, and which row of a block holds what."""
+class Kept(NamedTuple):
+    """What a run keeps: records of the states, and the sums of the moments in each batch."""
 
-    cells: Rows
-    start: Rows
+    records: Rows  # (records, blocks, states, LANES)
+    sums: Rows  # (batches, blocks, moments, LANES)
+
+
+class Buffers(NamedTuple):
+    """The arrays of a kernel's entry, of all blocks; `third` is the raw draws or the points."""
+
+    rows: Rows
     number: Rows
+    third: Rows
     scalar: Rows
-    bounds: Rows  # (1, …) where all blocks have the same
-    left: Rows
-    broke: Rows
-    size: int
-    states: int
-    arrays: int
-    low: int
 
 
-class Draws(NamedTuple):
-    """The raw draws of four steps of every block, and what they are made of."""
+def call(entry: Any, buffers: Buffers, b: int, n: int, k: int, first: int, last: int) -> None:
+    """Apply an entry of a kernel to the first n lanes of block b.
 
-    raw: Rows
-    group: Rows
-    normal: Rows
-    streams: Rows
-    lane: Rows
-    key: Rows
-
-
-def wide_vectors() -> None:
-    """Lets the compiler use the processor's widest vectors in the function that calls this."""
-
-
-def fill(
-    raw: Rows, words: Rows, group: int, normal: Rows, streams: Rows, lane: Rows, key: Rows, b: int,
-    n: int,
-) -> None:  # fmt: skip
-    """The raw draws of steps 4·group … 4·group + 3 of block b: row 4s + i is stream s, step i.
-
-    A raw draw is a word: the bits of a normal (`noise.normal_of`), or that of a uniform.
+    Compiled, `entry` is an address (`numba_rules`).
     """
-    wide_vectors()
-    for s in range(streams.size):
-        for j in range(n):
-            words[0, j], words[1, j], words[2, j], words[3, j] = philox_of_lane(
-                np.uint32(group), streams[s], lane[b, 3 * s, j], lane[b, 3 * s + 1, j],
-                lane[b, 3 * s + 2, j], key[0], key[1],
-            )  # fmt: skip
-        if normal[s]:
-            for i in (0, 2):
-                for j in range(n):
-                    first, second = normal_pair(words[i, j], words[i + 1, j])
-                    raw[b, 4 * s + i, j] = np.float32(first).view(np.uint32)
-                    raw[b, 4 * s + i + 1, j] = np.float32(second).view(np.uint32)
-        else:
-            for i in range(4):
-                for j in range(n):
-                    raw[b, 4 * s + i, j] = words[i, j]
+    rows, number, third = (x[b].ravel() for x in (buffers.rows, buffers.number, buffers.third))
+    entry(rows, number, third, buffers.scalar, n, k, first, last)
 
 
-def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
-    """Draw what step k of block b needs, unless it lies there."""
-    if k // 4 != draws.group[b]:
-        draws.group[b] = k // 4
-        fill(
-            draws.raw, words, k // 4, draws.normal, draws.streams, draws.lane, draws.key, b, n
-        )  # fmt: skip
+def filled(blocks: Blocks, b: int) -> int:
+    """How many lanes of block b are in use."""
+    return min(LANES, blocks.size - b * LANES)
 
 
-def watch_from(cells: Rows, start: Rows, arrays: int, low: int, b: int, n: int) -> None:
-    """Keep block b as it is, and start each array's running minimum and maximum there."""
-    for a in range(arrays):
-        for j in range(n):
-            cells[b, low + 2 * a, j] = cells[b, a, j]
-            cells[b, low + 2 * a + 1, j] = cells[b, a, j]
-    for j in range(n):
-        cells[b, low + 2 * arrays, j] = 0.0
-    for i in range(cells.shape[1]):
-        for j in range(n):
-            start[b, i, j] = cells[b, i, j]
+def begin_of(window: Window, pause: int) -> int:
+    """The step from which a window goes on to a pause."""
+    return window.ends[pause - 1] if pause > 0 else window.begin
 
 
-def escaped(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, arrays: int, low: int, b: int, n: int
-) -> bool:
-    """Whether a lane that was fine before has left its dynamic range or is no longer finite."""
-    news, at = 0, min(b, len(bounds) - 1)
-    for a in range(arrays):
-        for j in range(n):
-            below = cells[b, low + 2 * a, j] < bounds[at, 2 * a, j]
-            above = cells[b, low + 2 * a + 1, j] > bounds[at, 2 * a + 1, j]
-            unsound = cells[b, a, j] - cells[b, a, j] != 0.0  # NaN unless finite
-            news += ((below | above) & (left[b, j] < 0)) | (unsound & (broke[b, j] < 0))
-    for j in range(n):
-        unsound = cells[b, low + 2 * arrays, j] != 0.0  # NaN: a state was not finite
-        news += unsound & (broke[b, j] < 0)
-    return news > 0
-
-
-def astray(cells: Rows, bounds: Rows, states: int, arrays: int, b: int, n: int) -> bool:
-    """Whether a lane is outside its dynamic range, or not finite, at this step."""
-    wide_vectors()
-    strange, at = False, min(b, len(bounds) - 1)
-    for a in range(arrays):
-        for j in range(n):
-            weight = cells[b, a, j]
-            strange |= (weight < bounds[at, 2 * a, j]) | (weight > bounds[at, 2 * a + 1, j])
-    for i in range(states):
-        for j in range(n):
-            strange |= cells[b, i, j] - cells[b, i, j] != 0.0  # NaN unless finite
-    return strange
-
-
-def note(
-    cells: Rows, bounds: Rows, left: Rows, broke: Rows, states: int, arrays: int, step: int,
-    b: int, n: int,
-) -> None:  # fmt: skip
-    """Write `step` to every lane that is outside its range, or not finite, for the first time."""
-    at = min(b, len(bounds) - 1)
-    for j in range(n):
-        for a in range(arrays):
-            weight = cells[b, a, j]
-            outside = weight < bounds[at, 2 * a, j] or weight > bounds[at, 2 * a + 1, j]
-            if outside and left[b, j] < 0:
-                left[b, j] = step
-        for i in range(states):
-            if not np.isfinite(cells[b, i, j]) and broke[b, j] < 0:
-                broke[b, j] = step
-
-
-def keep(cells: Rows, b: int, states: int, to: Rows, slot: int) -> None:
-    """Copy the states of block b to a slot."""
-    for i in range(states):
+def keep(blocks: Blocks, b: int, records: Rows, slot: int) -> None:
+    """Copy the states of block b to a record."""
+    for i in range(blocks.layout.states):
         for j in range(LANES):
-            to[slot, b, i, j] = cells[b, i, j]
+            records[slot, b, i, j] = blocks.rows[b, i, j]
 
 
-def hand_over(cells: Rows, b: int, first: int, last: int, to: Rows, slot: int) -> None:
-    """Move rows first … last − 1 of block b to a slot, leaving zeros."""
-    for i in range(first, last):
+def hand_over(blocks: Blocks, b: int, sums: Rows, batch: int) -> None:
+    """Move the sums of the moments of block b to a batch, and begin again at zero."""
+    first = blocks.layout.states
+    for i in range(first, blocks.layout.extremes):
         for j in range(LANES):
-            to[slot, b, i - first, j] = cells[b, i, j]
-            cells[b, i, j] = 0.0
+            sums[batch, b, i - first, j] = blocks.rows[b, i, j]
+            blocks.rows[b, i, j] = 0.0
 
 
-def place(slope: Rows, b: int, n: int, number: Rows, row: int) -> None:
-    """Put the slopes of block b into a row of the numbers."""
+def place(gradient: Rows, blocks: Blocks, b: int, n: int) -> None:
+    """Put the gradients of block b, out of those of all lanes, among its numbers."""
     of = np.uint64(b * LANES)  # unsigned: no look for an index below 0
     for j in range(np.uint64(n)):
-        number[b, row, j] = slope[of + j]
+        blocks.number[b, blocks.gradient, j] = gradient[of + j]
 
 
-KERNEL_FUNCTIONS = (fill, refill, watch_from, escaped, astray, note, keep, hand_over, place)
+KERNEL_FUNCTIONS = (filled, begin_of, keep, hand_over, place)
 """What Numba has to know."""
 
 
-def call(
-    function: Any, cells: Rows, number: Rows, raw: Rows, scalar: Rows, b: int, n: int, k: int,
-    first: int, last: int,
-) -> None:  # fmt: skip
-    """Apply an entry of a kernel to block b; compiled, `function` is its address."""
-    function(cells[b].ravel(), number[b].ravel(), raw[b].ravel(), scalar, n, k, first, last)
-
-
 def run(
-    steps: Any, lanes: Cells, draws: Draws, first: int, last: int, skip: int, begin: int,
-    ends: Rows, slots: Rows, closes: Rows, records: Rows, sums: Rows,
+    steps: Any, blocks: Blocks, draws: Draws, window: Window, kept: Kept,
+    first: int, last: int, skip: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Steps begin … ends[-1] of blocks first … last − 1; no lane depends on another.
+    """The steps of a window for blocks first … last − 1; no lane depends on another.
 
-    Returns (block, pause) where a lane left its range or broke, for `replay`, else (last, 0).
+    The first of these blocks has been taken past `skip` pauses already.  Returns (block, pause)
+    where a lane left its range or broke on the way to that pause, for `replay`; else (last, 0).
     """
-    words = empty((4, LANES), uint32)
-    cells, number, bounds, left, broke = (
-        lanes.cells, lanes.number, lanes.bounds, lanes.left, lanes.broke,
-    )  # fmt: skip
-    states, arrays, low = lanes.states, lanes.arrays, lanes.low
+    words = empty((STEPS_PER_CALL, LANES), uint32)
+    buffers = Buffers(blocks.rows, blocks.number, draws.raw, blocks.scalar)
     for b in range(first, last):
-        n = min(LANES, lanes.size - b * LANES)
-        for s in range(skip if b == first else 0, ends.size):
-            k, end = (ends[s - 1] if s > 0 else begin), ends[s]
-            watch_from(cells, lanes.start, arrays, low, b, n)
+        n = filled(blocks, b)
+        for pause in range(skip if b == first else 0, window.ends.size):
+            k, end = begin_of(window, pause), window.ends[pause]
+            watch_from(blocks, b, n)
             while k < end:
                 refill(draws, words, k, b, n)
-                phase = k % 4
-                stop = min(4, phase + end - k)
-                call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, stop)
+                phase = phase_of(k)
+                stop = min(STEPS_PER_CALL, phase + end - k)
+                call(steps, buffers, b, n, k - phase, phase, stop)
                 k += stop - phase
-            news = escaped(cells, bounds, left, broke, arrays, low, b, n)
-            if slots[s] >= 0:
-                keep(cells, b, states, records, slots[s])
-            if closes[s] >= 0:
-                hand_over(cells, b, states, low, sums, closes[s])
+            news = escaped(blocks, b, n)
+            if window.slots[pause] >= 0:
+                keep(blocks, b, kept.records, window.slots[pause])
+            if window.closes[pause] >= 0:
+                hand_over(blocks, b, kept.sums, window.closes[pause])
             if news:
-                return b, s
+                return b, pause
     return last, 0
 
 
-def replay(steps: Any, lanes: Cells, draws: Draws, b: int, begin: int, end: int) -> None:
-    """Block b again from its start at `begin` to `end`, to note who left and when.
+def replay(steps: Any, blocks: Blocks, draws: Draws, window: Window, b: int, pause: int) -> None:
+    """Block b again on its way to a pause, step by step, to note who left and when.
 
-    What it overwrites, the start and the draws, is what is made anew, or the same, afterwards.
+    Overwrites the block's saved start and its draws; both are made anew before they are read again.
     """
-    words = empty((4, LANES), uint32)
-    n = min(LANES, lanes.size - b * LANES)
-    for k in range(begin, end):
+    words = empty((STEPS_PER_CALL, LANES), uint32)
+    buffers = Buffers(blocks.start, blocks.number, draws.raw, blocks.scalar)
+    n = filled(blocks, b)
+    for k in range(begin_of(window, pause), window.ends[pause]):
         refill(draws, words, k, b, n)
-        phase = k % 4
-        call(
-            steps, lanes.start, lanes.number, draws.raw, lanes.scalar, b, n, k - phase, phase,
-            phase + 1,
-        )  # fmt: skip
-        note(
-            lanes.start, lanes.bounds, lanes.left, lanes.broke, lanes.states, lanes.arrays, k + 1,
-            b, n,
-        )  # fmt: skip
+        phase = phase_of(k)
+        call(steps, buffers, b, n, k - phase, phase, phase + 1)
+        note(blocks.start, blocks, k + 1, b, n)
 
 
-def gather(query_points: Any, lanes: Cells, first: int, last: int, points: Rows) -> None:
+def gather(query_points: Any, blocks: Blocks, first: int, last: int) -> None:
     """The points of blocks first … last − 1 at which their gradients are taken."""
+    buffers = Buffers(blocks.rows, blocks.number, blocks.points, blocks.scalar)
     for b in range(first, last):
-        n = min(LANES, lanes.size - b * LANES)
-        call(query_points, lanes.cells, lanes.number, points, lanes.scalar, b, n, 0, 0, 1)
+        call(query_points, buffers, b, filled(blocks, b), 0, 0, 1)
 
 
 def single(
-    steps: Any, query_points: Any, lanes: Cells, draws: Draws, first: int, last: int, k: int,
-    slope: Rows, row: int, points: Rows,
+    steps: Any, query_points: Any, blocks: Blocks, draws: Draws, gradient: Rows, k: int,
+    first: int, last: int,
 ) -> None:  # fmt: skip
     """Step k of blocks first … last − 1, from its gradients to the points of the next ones.
 
-    `slope` (lanes) holds the gradients of coupled coordinates, which go to a row of the numbers;
+    `gradient` (lanes) holds those of coupled coordinates, made by one call for all replicates;
     `query_points` is 0 where the points are the states themselves.
     """
-    words = empty((4, LANES), uint32)
-    cells, number, bounds = lanes.cells, lanes.number, lanes.bounds
-    states, arrays, phase = lanes.states, lanes.arrays, k % 4
+    words = empty((STEPS_PER_CALL, LANES), uint32)
+    moved = Buffers(blocks.rows, blocks.number, draws.raw, blocks.scalar)
+    asked = Buffers(blocks.rows, blocks.number, blocks.points, blocks.scalar)
+    phase = phase_of(k)
     for b in range(first, last):
-        n = min(LANES, slope.size - b * LANES)
-        place(slope, b, n, number, row)
+        n = min(LANES, gradient.size - b * LANES)
+        place(gradient, blocks, b, n)
         refill(draws, words, k, b, n)
-        call(steps, cells, number, draws.raw, lanes.scalar, b, n, k - phase, phase, phase + 1)
-        if astray(cells, bounds, states, arrays, b, n):
-            note(cells, bounds, lanes.left, lanes.broke, states, arrays, k + 1, b, n)
+        call(steps, moved, b, n, k - phase, phase, phase + 1)
+        if astray(blocks, b, n):
+            note(blocks.rows, blocks, k + 1, b, n)
         if query_points != 0:
-            call(query_points, cells, number, points, lanes.scalar, b, n, 0, 0, 1)
-
-
-def sample(rows: Rows, group: int, stream: int, key: Rows, samples: int) -> None:
-    """The mini-batches of steps 4·group … 4·group + 3 of every replicate: (4, R, B)."""
-    for r in range(rows.shape[1]):
-        for i in range(rows.shape[2]):
-            x = philox(
-                np.uint32(group), np.uint32(i), np.uint32(r), np.uint32(stream), key[0], key[1]
-            )
-            for phase in range(4):
-                rows[phase, r, i] = one_of(x[phase], samples)
+            call(query_points, asked, b, n, 0, 0, 1)

@@ -1,15 +1,9 @@
-"""Random numbers as a pure function of (key, stream, replicate, coordinate, step).
+"""From the words of a counter-based generator to normals, uniforms and sample indices.
 
-This module owns every random bit of a run: the counter-based generator, the map from its words to
-normals and uniforms, and the key.  It holds no state, so a number does not depend on threads,
-chunks, order, or on how many other numbers were asked for.
-
-Counter and key, with Philox4x32-10 of Salmon, Moraes, Dror and Shaw (SC 2011)::
-
-    x_0 .. x_3 = philox(step // 4, coordinate, replicate, crc32(stream);  low and high word of key)
-
-so that one call serves four consecutive steps.  Word ``step % 4`` is the uniform of a step; words
-0, 1 make the normals of its first two steps and words 2, 3 those of the last two (`normal_pair`).
+`draw_counter` says which counter and key a draw has; this module holds the generator, the maps
+from its words to numbers, and the NumPy reading of a whole draw (`raw_draws`, `sample_indices`).
+It holds no state, so a number does not depend on threads, chunks, order, or on how many other
+numbers were asked for.  `lane_draws` is the compiled reading, for a block of lanes.
 
 The functions in `KERNEL_FUNCTIONS` are written once and read twice: by NumPy on arrays, and by
 Numba, one lane at a time, with the same bits.  Hence the casts: Numba widens ``uint32 + uint32``
@@ -18,10 +12,18 @@ and ``float32 * 2.0`` where NumPy does not.
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from aimctheory.simulator.draw_counter import (
+    SAMPLE,
+    STEPS_PER_PAIR,
+    group_of,
+    key_words,
+    phase_of,
+    stream_hash,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -185,61 +187,15 @@ KERNEL_FUNCTIONS = (
 """What Numba has to know, callees first."""
 
 
-SAMPLE = "sample"
-"""The stream that mini-batches are drawn from."""
-
-
-def stream_hash(stream: str) -> np.uint32:
-    """The counter word of a named stream: the CRC-32 of its UTF-8 text.
-
-    >>> int(stream_hash("gradient"))
-    3485858037
-    """
-    return np.uint32(zlib.crc32(stream.encode()))
-
-
-def key_from(rng: int | np.random.SeedSequence | np.random.Generator | None = None) -> np.uint64:
-    """The 64-bit key of a run, ``default_rng(rng).integers(2**64, dtype=uint64)``.
-
-    None takes fresh entropy from the system; a Generator is advanced by one draw.
-
-    Raises
-    ------
-    ValueError
-        If ``rng`` is anything else than None, a non-negative integer, a SeedSequence, a Generator.
-
-    >>> int(key_from(1)) == int(key_from(np.random.SeedSequence(1)))
-    True
-    """
-    integer = isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0
-    if not (
-        rng is None or integer or isinstance(rng, np.random.SeedSequence | np.random.Generator)
-    ):
-        raise ValueError(
-            f"rng = {rng!r} cannot seed a run: pass None, a non-negative integer, "
-            "a numpy.random.SeedSequence or a numpy.random.Generator."
-        )
-    return np.random.default_rng(rng).integers(2**64, dtype=np.uint64)
-
-
-def key_words(key: np.uint64) -> tuple[np.uint32, np.uint32]:
-    """The low and the high 32-bit word of a key, in the order in which `philox` takes them.
-
-    >>> [hex(word) for word in key_words(np.uint64(0x0123456789ABCDEF))]
-    ['0x89abcdef', '0x1234567']
-    """
-    return np.uint32(int(key) & 0xFFFFFFFF), np.uint32(int(key) >> 32)
-
-
 def _words(
     key: np.uint64, stream: str, replicates: Lanes, coordinates: Lanes, step: int
 ) -> tuple[Lanes, Lanes, Lanes, Lanes]:
-    """The four words behind steps 4 (step // 4) + 0 .. 3, each of shape (R, C)."""
+    """The four words behind the steps of one group, each of shape (R, C)."""
     replicate = np.asarray(replicates, dtype=np.uint32)[:, np.newaxis]
     coordinate = np.asarray(coordinates, dtype=np.uint32)[np.newaxis, :]
     replicate, coordinate = np.broadcast_arrays(replicate, coordinate)
-    block = np.full_like(coordinate, step // 4)
-    return philox(block, coordinate, replicate, stream_hash(stream), *key_words(key))
+    group = np.full_like(coordinate, group_of(step))
+    return philox(group, coordinate, replicate, stream_hash(stream), *key_words(key))
 
 
 def raw_draws(
@@ -251,30 +207,34 @@ def raw_draws(
     and ``coordinates`` (C,) are the integer names of the lanes, below 2^32, and ``step`` is below
     2^34.
 
+    >>> from aimctheory.simulator.draw_counter import key_from
     >>> one = raw_draws("normal", key_from(1), "gradient", [7], [0, 3], step=5)
     >>> many = raw_draws("normal", key_from(1), "gradient", range(9), range(4), step=5)
     >>> bool((one == many[7, [0, 3]]).all())
     True
     """
     words = _words(key, stream, replicates, coordinates, step)
+    phase = phase_of(step)
     if kind == "uniform":
-        return np.asarray(unit_uniform(words[step % 4]), dtype=np.float64)
+        return np.asarray(unit_uniform(words[phase]), dtype=np.float64)
     if kind == "normal":
-        half = step % 4 // 2
-        pair = normal_pair(words[2 * half], words[2 * half + 1])
-        return np.asarray(pair[step % 2], dtype=np.float64)
+        place = phase % STEPS_PER_PAIR
+        first = phase - place
+        pair = normal_pair(words[first], words[first + 1])
+        return np.asarray(pair[place], dtype=np.float64)
     raise ValueError(f'kind = {kind!r} is not a raw draw: use "normal" or "uniform".')
 
 
-def sample_rows(
+def sample_indices(
     key: np.uint64, step: int, replicates: Lanes, batch: int, samples: int
 ) -> NDArray[np.intp]:
-    """Mini-batch rows of one step, drawn with replacement from range(samples), shape (R, batch).
+    """The mini-batches of one step: sample indices of shape (R, batch), drawn with replacement.
 
     The word is that of stream `SAMPLE` with the position in the batch as coordinate (`one_of`).
 
-    >>> sample_rows(key_from(1), 0, range(2), batch=3, samples=10).shape
+    >>> from aimctheory.simulator.draw_counter import key_from
+    >>> sample_indices(key_from(1), 0, range(2), batch=3, samples=10).shape
     (2, 3)
     """
-    word = _words(key, SAMPLE, replicates, range(batch), step)[step % 4]
-    return np.asarray(one_of(word, samples), dtype=np.intp)
+    words = _words(key, SAMPLE, replicates, range(batch), step)
+    return np.asarray(one_of(words[phase_of(step)], samples), dtype=np.intp)

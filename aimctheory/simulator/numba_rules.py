@@ -2,14 +2,39 @@
 
 Importing this imports Numba.  Generated modules and `lane_loops` are ordinary Python; compiled,
 `where` becomes a select without branches, `lane_loops.call` a call by address, and
-`lane_loops.wide_vectors` a permission for the compiler.
+`block_layout.wide_vectors` a permission for the compiler.
 """
 
 from __future__ import annotations
 
+# ruff: noqa: E402  (another version of Numba may lack what is imported after the check)
+import re
 from inspect import isfunction
 from types import ModuleType
 from typing import Any
+
+import numba
+
+KNOWN = ("0.62", "0.69")
+"""The first version of Numba that is known to work and the first that is not, as pyproject.toml."""
+
+
+def require_known(version: str) -> None:
+    """Raises ValueError for a version of Numba outside `KNOWN`: its internals may be others."""
+
+    def number(text: str) -> list[int]:
+        return [int(part) for part in re.findall(r"\d+", text)[:2]]
+
+    first, beyond = KNOWN
+    if not number(first) <= number(version) < number(beyond):
+        raise ValueError(
+            f"Numba {version} is installed, and kernels are known to work with versions from "
+            f"{first} up to, not including, {beyond}: install one (pip install "
+            f"'numba>={first},<{beyond}'), or use engine='reference'"
+        )
+
+
+require_known(numba.__version__)
 
 from llvmlite import ir
 from numba import cfunc, njit, types
@@ -17,7 +42,15 @@ from numba.core import cgutils
 from numba.extending import lower_builtin, register_jitable, type_callable
 from numba.np.arrayobj import make_array
 
-from aimctheory.simulator import lane_loops, noise
+from aimctheory.simulator import (
+    block_layout,
+    draw_counter,
+    dynamic_range,
+    lane_draws,
+    lane_loops,
+    lane_watch,
+    noise,
+)
 from aimctheory.simulator.kernel_text import ENTRIES
 from aimctheory.tree import elementary
 
@@ -34,12 +67,12 @@ def _where(target: Any, builder: Any, signature: Any, values: Any) -> Any:
     return builder.select(*(target.cast(builder, *value) for value in wanted))
 
 
-@type_callable(lane_loops.wide_vectors)
+@type_callable(block_layout.wide_vectors)
 def _wide_vectors_type(context: Any) -> Any:
     return lambda: types.void
 
 
-@lower_builtin(lane_loops.wide_vectors)
+@lower_builtin(block_layout.wide_vectors)
 def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any:
     # Left to itself LLVM uses half of AVX-512.  llvmlite's own `add` knows bare words only.
     set.add(builder.function.attributes, '"prefer-vector-width"="512"')
@@ -48,30 +81,48 @@ def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any
 
 @type_callable(lane_loops.call)
 def _call_type(context: Any) -> Any:
-    return lambda function, cells, number, raw, scalar, b, n, k, first, last: types.void
+    return lambda entry, buffers, b, n, k, first, last: types.void
 
 
-@lower_builtin(lane_loops.call, *[types.Any] * 10)
+@lower_builtin(lane_loops.call, *[types.Any] * 7)
 def _call(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-    def block(position: int) -> Any:
-        array = make_array(signature.args[position])(target, builder, values[position])
-        first = builder.extract_value(array.strides, 0)
-        start = builder.mul(values[5], first)
+    address, buffers, b, *whole = values  # whole: n, k, first, last
+    _, buffers_type, _, *whole_types = signature.args
+    arrays = [
+        make_array(kind)(target, builder, builder.extract_value(buffers, position))
+        for position, kind in enumerate(buffers_type)
+    ]
+    rows, number, third, scalar = arrays
+
+    def block(array: Any) -> Any:
+        """Where block b of an array begins."""
+        start = builder.mul(b, builder.extract_value(array.strides, 0))
         return builder.bitcast(cgutils.pointer_add(builder, array.data, start), array.data.type)
 
-    scalar = make_array(signature.args[4])(target, builder, values[4]).data
-    given = [block(1), block(2), block(3), scalar]
-    whole = zip(values[6:], signature.args[6:], strict=True)
-    given += [target.cast(builder, value, kind, types.int64) for value, kind in whole]
+    given = [block(rows), block(number), block(third), scalar.data]
+    given += [
+        target.cast(builder, value, kind, types.int64)
+        for value, kind in zip(whole, whole_types, strict=True)
+    ]
     kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
-    builder.call(builder.inttoptr(values[0], kind.as_pointer()), given)
+    builder.call(builder.inttoptr(address, kind.as_pointer()), given)
     return target.get_dummy_value()
 
 
 _PLAIN = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-for _small in (*elementary.KERNEL_FUNCTIONS, *noise.KERNEL_FUNCTIONS):
+for _small in (
+    *elementary.KERNEL_FUNCTIONS,
+    *block_layout.KERNEL_FUNCTIONS,
+    *draw_counter.KERNEL_FUNCTIONS,
+    *dynamic_range.KERNEL_FUNCTIONS,
+    *noise.KERNEL_FUNCTIONS,
+):
     register_jitable(forceinline=True, **_PLAIN)(_small)
-for _loop in lane_loops.KERNEL_FUNCTIONS:
+for _loop in (
+    *lane_draws.KERNEL_FUNCTIONS,
+    *lane_watch.KERNEL_FUNCTIONS,
+    *lane_loops.KERNEL_FUNCTIONS,
+):
     register_jitable(**_PLAIN)(_loop)
 
 inlined = njit(inline="always", error_model="numpy")

@@ -6,28 +6,24 @@ A step that branches, or forgets a state, fails here, alike for every engine.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from aimctheory.simulator.block_layout import BlockLayout
 from aimctheory.simulator.lane_cell import LaneCell, inputs, lane_cell
 from aimctheory.simulator.problem import Problem, update
+from aimctheory.tree.recorded_step import StepInputs, check_states, step_inputs
 from aimctheory.tree.recorder import Names, Node, Ops, Trace, as_node, record
-from aimctheory.tree.steps import check_states, step_inputs
 
-SLOPE = "objective_slope"
+GRADIENT = "objective_gradient"
 """The lane number that carries the gradient of an objective whose coordinates are coupled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a kernel is made of: the recorded update and where each of its inputs comes from.
-
-    Rows of a block's cells: the states; the sum of every average; the sum of every product of two
-    of them; and, where many steps pass between two looks, two per array (smallest and largest
-    weight since the last look) and one that is 0 while the `unsafe` states are finite.
-    """
+    """What a kernel is made of: the recorded update and where each of its inputs comes from."""
 
     problem: Problem
     update: Trace
@@ -46,19 +42,14 @@ class Plan:
         return self.states[: len(self.problem.algorithm.arrays)]
 
     @property
-    def first_extreme(self) -> int:
-        """The first row of the running extremes."""
-        return len(self.states) + len(self.averages) + len(self.problem.pairs)
+    def layout(self) -> BlockLayout:
+        """The rows of a block.
 
-    @property
-    def cell_rows(self) -> int:
-        """Rows of a block's cells."""
-        return self.first_extreme + (2 * len(self.arrays) + 1 if self.watched else 0)
-
-    @property
-    def watched(self) -> bool:
-        """Whether the step itself keeps extremes; coupled coordinates are looked at every step."""
-        return self.problem.objective.elementwise
+        The step itself keeps the extremes of elementwise objectives only: where coordinates are
+        coupled, the dynamic range is looked at after every step.
+        """
+        watched = self.problem.objective.elementwise
+        return BlockLayout(self.states, self.arrays, tuple(self.problem.moments), watched)
 
     @property
     def unsafe(self) -> tuple[str, ...]:
@@ -74,10 +65,12 @@ class Plan:
         return tuple(s for s in self.states if s not in self.arrays or not kept(s))
 
     @property
-    def points_are_cells(self) -> bool:
-        """Whether the cells of a block are the points where gradients are taken, as they stand."""
+    def points_are_states(self) -> bool:
+        """Whether the rows of a block are the points where gradients are taken, as they stand."""
+        if len(self.layout.names) > 1:
+            return False
         point = self.query.result["value"]
-        return self.cell_rows == 1 and (point.kind, point.label) == ("state", self.states[0])
+        return (point.kind, point.label) == ("state", self.states[0])
 
 
 def plan(problem: Problem) -> Plan:
@@ -85,35 +78,79 @@ def plan(problem: Problem) -> Plan:
 
     Raises ValueError where the step does what a step cannot (branch, return a state twice or not).
     """
-    states = tuple(problem.algorithm.states)
-    state, hyper, bare = step_inputs(problem.algorithm)
-    parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
-    numbers = {s: Names("number", _leaves(s, law.numbers)) for s, law in problem.laws.items()}
-    draws: dict[str, Node] = {}
-    drawn: dict[str, str] = {"gradient": "element"} if "gradient" in problem.laws else {}
+    inputs_of_step = step_inputs(problem.algorithm)
+    streams = _Streams(problem, inputs_of_step.ops)
+    trace, query = _recorded(problem, inputs_of_step, streams)
+    cells = {array: lane_cell(device) for array, device in problem.devices.items()}
+    numbers = _numbers(problem, cells, trace, query)
+    of_lanes = tuple(name for name in numbers if np.ndim(numbers[name]))
+    return Plan(
+        problem=problem,
+        update=trace,
+        query=query,
+        states=tuple(problem.algorithm.states),
+        averages=tuple(problem.averages),
+        streams=streams.drawn,
+        cells=cells,
+        numbers=numbers,
+        scalars=tuple(name for name in numbers if name not in of_lanes),
+        lane_numbers=of_lanes if problem.objective.elementwise else (*of_lanes, GRADIENT),
+    )
 
-    def raw(stream: str) -> Node:
+
+class _Streams:
+    """The noise streams of a problem while its step is recorded, and what the step drew of them."""
+
+    def __init__(self, problem: Problem, ops: Ops) -> None:
+        self.laws = problem.laws
+        self.numbers = {
+            s: Names("number", _leaves(s, law.numbers)) for s, law in problem.laws.items()
+        }
+        self.draws: dict[str, Node] = {}
+        self._names = ("gradient", *problem.algorithm.noises)
+        self._per = {"gradient": "element"} if "gradient" in problem.laws else {}
+        self._bare = ops
+        self.ops = replace(ops, noise=self.draw)
+
+    def raw(self, stream: str) -> Node:
+        """The raw draw of a stream."""
         return Node("input", (), f"raw_{stream}")
 
-    def draw(name: str, per: str = "element") -> Node:
-        bare.noise(name, per)
-        if name not in draws:
-            law = problem.laws.get(name)
-            draws[name] = as_node(0.0)
+    def draw(self, name: str, per: str = "element") -> Node:
+        """The draw of a stream; named twice in one step, it is the same number."""
+        self._bare.noise(name, per)  # raises for an unknown stream, and for another `per`
+        if name not in self.draws:
+            law = self.laws.get(name)
+            self.draws[name] = as_node(0.0)
             if law is not None:
-                drawn[name] = per
-                draws[name] = law.form.draw(raw(name), None, numbers[name], bare)
-        return draws[name]
+                self._per[name] = per
+                raw, numbers = self.raw(name), self.numbers[name]
+                self.draws[name] = law.form.draw(raw, None, numbers, self._bare)
+        return self.draws[name]
 
-    ops = Ops(**{**_fields(bare), "noise": draw})
+    @property
+    def drawn(self) -> tuple[tuple[str, str], ...]:
+        """The streams that were drawn from, and per what, in the order of the algorithm."""
+        return tuple((s, self._per[s]) for s in self._names if s in self._per)
+
+
+def _recorded(
+    problem: Problem, inputs_of_step: StepInputs, streams: _Streams
+) -> tuple[Trace, Trace]:
+    """The update of one element, with draws as lines of their own, and the query."""
+    states = tuple(problem.algorithm.states)
+    state, hyper, _ = inputs_of_step
+    parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
 
     def slope(point: Node) -> Any:
         if problem.objective.elementwise:
-            return problem.objective.gradient(point, parameters, ops)
-        return Node("input", (), SLOPE)
+            return problem.objective.gradient(point, parameters, streams.ops)
+        return Node("input", (), GRADIENT)
 
     def iterate() -> dict[str, Any]:
-        new, averaged = update(problem, state, slope, raw, hyper, numbers, ops)
+        new, averaged = update(
+            problem, state, slope, streams.raw, hyper, streams.numbers, streams.ops
+        )
         check_states(problem.algorithm, new)
         for name, value in averaged.items():
             if value is None:
@@ -122,28 +159,21 @@ def plan(problem: Problem) -> Plan:
 
     watched = (update, problem.algorithm.step, problem.objective.gradient)
     trace = record(iterate, watched=watched)
-    named = tuple((f"noise_{name}", node) for name, node in draws.items() if node.args)
-    trace = Trace(tuple(sorted(trace.lines + named, key=lambda x: x[1].serial)), trace.result)
-    query = record(problem.algorithm.query, state, hyper, ops)
+    drawn = tuple((f"noise_{name}", node) for name, node in streams.draws.items() if node.args)
+    lines = sorted(trace.lines + drawn, key=lambda line: line[1].serial)  # as they were computed
+    query = record(problem.algorithm.query, state, hyper, streams.ops)
     if not problem.objective.elementwise:
         _check_query(problem, query)
+    return Trace(tuple(lines), trace.result), query
+
+
+def _numbers(
+    problem: Problem, cells: Mapping[str, LaneCell], trace: Trace, query: Trace
+) -> dict[str, Any]:
+    """The numbers that the recorded functions use, and those of the devices, by name."""
     used = inputs([*trace.result.values(), *query.result.values()])
-    cells = {array: lane_cell(device) for array, device in problem.devices.items()}
-    of_cells = {f"{a}_{n}": v for a, cell in cells.items() for n, v in cell.numbers.items()}
-    values = {n: v for n, v in problem.numbers.items() if n in used} | of_cells
-    return Plan(
-        problem=problem,
-        update=trace,
-        query=query,
-        states=states,
-        averages=tuple(problem.averages),
-        streams=tuple((s, drawn[s]) for s in ("gradient", *problem.algorithm.noises) if s in drawn),
-        cells=cells,
-        numbers=values,
-        scalars=tuple(n for n in values if not np.ndim(values[n])),
-        lane_numbers=tuple(n for n in values if np.ndim(values[n]))
-        + (() if problem.objective.elementwise else (SLOPE,)),
-    )
+    devices = {f"{a}_{n}": v for a, cell in cells.items() for n, v in cell.numbers.items()}
+    return {n: v for n, v in problem.numbers.items() if n in used} | devices
 
 
 def _check_query(problem: Problem, query: Trace) -> None:
@@ -158,7 +188,3 @@ def _check_query(problem: Problem, query: Trace) -> None:
 
 def _leaves(role: str, names: Iterable[str]) -> dict[str, Node]:
     return {name: Node(role, (), name) for name in names}
-
-
-def _fields(ops: Ops) -> dict[str, Any]:
-    return {name: getattr(ops, name) for name in ops.__dataclass_fields__}

@@ -20,7 +20,9 @@ from aimctheory.device import Device
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
-from aimctheory.simulator.noise import SAMPLE
+from aimctheory.simulator.block_layout import KINDS
+from aimctheory.simulator.draw_counter import SAMPLE
+from aimctheory.simulator.dynamic_range import outside
 from aimctheory.tree.recorder import Names, Ops
 
 Average = Callable[[Any, Any, Any, Ops], Any]
@@ -35,38 +37,19 @@ class Problem:
     objective: Objective
     laws: Mapping[str, Law]
     hyper: Mapping[str, Any]
+    numbers: Mapping[str, Any]
     start: Mapping[str, NDArray[np.float64]]
     averages: Mapping[str, Average]
     replicates: int
     coordinates: int
 
     @property
-    def numbers(self) -> dict[str, Any]:
-        """Every number of the run under the name it has in a kernel."""
-        groups: list[tuple[str, Mapping[str, Any]]] = [
-            ("hyper", self.hyper),
-            ("objective", self.objective.numbers),
-            *((stream, law.numbers) for stream, law in self.laws.items()),
-            *((array, device.numbers) for array, device in self.devices.items()),
-        ]
-        named = [(f"{group}_{name}", v) for group, found in groups for name, v in found.items()]
-        values = dict(named)
-        if len(values) < len(named):
-            twice = next(name for name, _ in named if [n for n, _ in named].count(name) > 1)
-            raise ValueError(
-                f"{self.algorithm.id}: two numbers would be called {twice}; rename an array, a "
-                "noise stream or a parameter"
-            )
-        rows, columns = self.objective.shape
-        place = np.arange(rows * columns, dtype=float)
-        values |= {"row": place // columns, "column": place % columns}
-        values |= {"rows": float(rows), "columns": float(columns)}
-        return values
+    def moments(self) -> list[tuple[str, ...]]:
+        """What is summed while running: each average, and each product of two of them.
 
-    @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The pairs of averages whose products are summed, each average with itself included."""
-        return list(combinations_with_replacement(self.averages, 2))
+        A moment is named by the averages whose product it sums; ``(a, a)`` is the square of a.
+        """
+        return [(a,) for a in self.averages] + [*combinations_with_replacement(self.averages, 2)]
 
     def bounds(self, array: str) -> tuple[Any, Any]:
         """The dynamic range of an array's devices."""
@@ -130,28 +113,56 @@ def pose(
     if not isinstance(replicates, int | np.integer) or replicates < 1:
         raise ValueError(f"replicates = {replicates!r} is not a positive integer")
     _check_names(algorithm, averages)
-    problem = Problem(
-        algorithm=algorithm,
-        devices=_devices(algorithm, device),
-        objective=objective,
-        laws=_laws(algorithm, noise),
-        hyper=algorithm.settle(hyper),
-        start={},
-        averages=dict(averages or {}),
-        replicates=int(replicates),
-        coordinates=objective.coordinates,
-    )
-    shape = (problem.replicates, problem.coordinates)
-    for name, value in problem.numbers.items():
+    devices, laws = _devices(algorithm, device), _laws(algorithm, noise)
+    settled = algorithm.settle(hyper)
+    shape = (int(replicates), objective.coordinates)
+    numbers = _numbers(algorithm, settled, objective, laws, devices)
+    for name, value in numbers.items():
         _fits(name, value, shape)
-    object.__setattr__(problem, "start", _start(problem, start or {}, shape))
-    return problem
+    return Problem(
+        algorithm=algorithm,
+        devices=devices,
+        objective=objective,
+        laws=laws,
+        hyper=settled,
+        numbers=numbers,
+        start=_start(algorithm, devices, start or {}, shape),
+        averages=dict(averages or {}),
+        replicates=shape[0],
+        coordinates=shape[1],
+    )
 
 
-_TAKEN = {
-    "state", "hyper", "objective", "raw", "average", "sum", "product", "low", "high", "noise",
-    "pulse", "response", "sound",
-}  # fmt: skip
+def _numbers(
+    algorithm: Algorithm,
+    hyper: Mapping[str, Any],
+    objective: Objective,
+    laws: Mapping[str, Law],
+    devices: Mapping[str, Device],
+) -> dict[str, Any]:
+    """Every number of the run under the name it has in a kernel."""
+    groups: list[tuple[str, Mapping[str, Any]]] = [
+        ("hyper", hyper),
+        ("objective", objective.numbers),
+        *((stream, law.numbers) for stream, law in laws.items()),
+        *((array, device.numbers) for array, device in devices.items()),
+    ]
+    named = [(f"{group}_{name}", v) for group, found in groups for name, v in found.items()]
+    values = dict(named)
+    if len(values) < len(named):
+        twice = next(name for name, _ in named if [n for n, _ in named].count(name) > 1)
+        raise ValueError(
+            f"{algorithm.id}: two numbers would be called {twice}; rename an array, a "
+            "noise stream or a parameter"
+        )
+    rows, columns = objective.shape
+    place = np.arange(rows * columns, dtype=float)
+    values |= {"row": place // columns, "column": place % columns}
+    values |= {"rows": float(rows), "columns": float(columns)}
+    return values
+
+
+_TAKEN = {"hyper", "objective", "raw", "average", "noise", "pulse", "response", *KINDS}
 _STREAMS = {"gradient", SAMPLE}  # a stream of an algorithm by this name would repeat their numbers
 
 
@@ -249,24 +260,25 @@ def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[s
 
 
 def _start(
-    problem: Problem, given: Mapping[str, Any], shape: tuple[int, int]
+    algorithm: Algorithm,
+    devices: Mapping[str, Device],
+    given: Mapping[str, Any],
+    shape: tuple[int, int],
 ) -> dict[str, NDArray[np.float64]]:
-    states = problem.algorithm.states
+    states = algorithm.states
     for name in given:
         if name not in states:
-            raise ValueError(
-                f"{problem.algorithm.id} has no state {name!r}; it has: {', '.join(states)}"
-            )
+            raise ValueError(f"{algorithm.id} has no state {name!r}; it has: {', '.join(states)}")
     start = {name: _fits(f"start {name}", given.get(name, v), shape) for name, v in states.items()}
     for name, values in start.items():
         if not np.isfinite(values).all():
             raise ValueError(f"start {name} = {given[name]} is not finite; give real numbers")
-    for name in problem.algorithm.arrays:
-        low, high = problem.bounds(name)
-        outside = (start[name] < low) | (start[name] > high)
-        if outside.any():
+    for name, device in devices.items():
+        low, high = device.dynamic_range
+        gone = outside(start[name], start[name], low, high)
+        if gone.any():
             raise ValueError(
-                f"start {name} = {start[name][outside][0]:g} is outside the dynamic range "
+                f"start {name} = {start[name][gone][0]:g} is outside the dynamic range "
                 f"[{np.max(low):g}, {np.min(high):g}] of its device; start inside it"
             )
     return start

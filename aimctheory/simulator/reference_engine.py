@@ -8,20 +8,23 @@ bit wherever no matrix product enters.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimctheory.device import Device
-from aimctheory.simulator.noise import raw_draws, sample_rows
+from aimctheory.simulator.dynamic_range import broken, outside
+from aimctheory.simulator.engine import Window
+from aimctheory.simulator.noise import raw_draws, sample_indices
 from aimctheory.simulator.plan import Plan
 from aimctheory.simulator.problem import array_slope, update
 from aimctheory.tree import pulse as rules
 from aimctheory.tree.recorder import Names, numpy_ops
 
 Array = NDArray[np.float64]
-Steps = NDArray[np.int64]
 
 
 def pulse(device: Device) -> Callable[[Array, Array], Array]:
@@ -40,7 +43,9 @@ def _numbers(what: str, values: Mapping[str, Any]) -> Names:
 
 
 class Reference:
-    """The engine's moving parts: states (R, D) that `advance` takes forward by a window."""
+    """The `Engine` that calls the step itself, on states (R, D)."""
+
+    least_window = 1
 
     def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
         self.problem, self.key = plan.problem, key
@@ -49,9 +54,8 @@ class Reference:
         self.state = {name: np.array(values) for name, values in problem.start.items()}
         self.left = np.full(shape, -1, dtype=np.int64)
         self.broke = np.full(shape, -1, dtype=np.int64)
-        moments = len(problem.averages) + len(problem.pairs)
-        self._sums = np.zeros((moments, *shape))
-        self.sums = np.zeros((batches, moments, *shape))
+        self.sums = {moment: np.zeros((batches, *shape)) for moment in problem.moments}
+        self._sums = {moment: np.zeros(shape) for moment in problem.moments}
         self.records = {s: np.empty((shape[0], records, shape[1])) for s in self.state}
         self._keep(0)
         numbers = problem.numbers
@@ -65,9 +69,10 @@ class Reference:
             "array", {a: response(d) for a, d in problem.devices.items()}
         )
 
-    def advance(self, begin: int, ends: Steps, slots: Steps, closes: Steps) -> None:
-        """Steps from `begin` through each of `ends`, keeping records and closing batches there."""
-        for end, slot, close in zip(ends, slots, closes, strict=True):
+    def advance(self, window: Window) -> None:
+        """Take the steps of a window, keep its records and close its batches."""
+        begin = window.begin
+        for end, slot, close in zip(window.ends, window.slots, window.closes, strict=True):
             with np.errstate(all="ignore"):  # leaving the range is an outcome, not a warning
                 for k in range(begin, end):
                     self._step(k)
@@ -75,8 +80,9 @@ class Reference:
             if slot >= 0:
                 self._keep(slot)
             if close >= 0:
-                self.sums[close] = self._sums
-                self._sums[:] = 0.0
+                for moment, total in self._sums.items():
+                    self.sums[moment][close] = total
+                    total[:] = 0.0
 
     def _keep(self, slot: int) -> None:
         for name, values in self.state.items():
@@ -104,7 +110,7 @@ class Reference:
                 return objective.gradient(point, self._parameters, ops)
             rows = None
             if objective.batch:
-                rows = sample_rows(
+                rows = sample_indices(
                     self.key, k, self._replicates, objective.batch, objective.samples
                 )
             return array_slope(problem, point, rows)
@@ -116,15 +122,14 @@ class Reference:
         new, averaged = update(problem, state, slope, raw, self._hyper, self._laws, ops)
         shape = (problem.replicates, problem.coordinates)
         self.state = {name: np.broadcast_to(new[name], shape) for name in self.state}
-        products = (averaged[a] * averaged[b] for a, b in problem.pairs)
-        for sums, value in zip(self._sums, [*averaged.values(), *products], strict=True):
-            sums += value
+        for moment, total in self._sums.items():
+            total += reduce(mul, (averaged[name] for name in moment))
         self._watch(k + 1)
 
     def _watch(self, step: int) -> None:
         for name in self.problem.algorithm.arrays:
             low, high = self.problem.bounds(name)
-            outside = (self.state[name] < low) | (self.state[name] > high)
-            self.left[outside & (self.left < 0)] = step
+            gone = outside(self.state[name], self.state[name], low, high)
+            self.left[gone & (self.left < 0)] = step
         for values in self.state.values():
-            self.broke[~np.isfinite(values) & (self.broke < 0)] = step
+            self.broke[broken(values) & (self.broke < 0)] = step

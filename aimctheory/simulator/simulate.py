@@ -8,7 +8,7 @@ differ in speed only.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,12 +19,14 @@ from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
-from aimctheory.simulator.noise import key_from
-from aimctheory.simulator.plan import plan
+from aimctheory.simulator.draw_counter import key_from
+from aimctheory.simulator.engine import Engine
+from aimctheory.simulator.plan import Plan, plan
 from aimctheory.simulator.problem import Average, Problem, pose
+from aimctheory.simulator.progress import Watch, watching
 from aimctheory.simulator.reference_engine import Reference
 from aimctheory.simulator.run import BatchMeans, Interrupted, Outcomes, Run
-from aimctheory.simulator.windows import Schedule, Watch, least_window, march, watching
+from aimctheory.simulator.windows import Schedule, march
 from aimctheory.tree.recorder import Names, numpy_ops
 
 Array = NDArray[np.float64]
@@ -99,12 +101,11 @@ def simulate(
         "versions": {"python": platform.python_version(), "numpy": np.__version__},
     }
     lanes = problem.replicates * problem.coordinates
-    least = least_window(engine, objective.elementwise, lanes)
     with watching(progress, lanes) as watch:
         machine = _engine(engine)(plan(problem), key, marks.size, batches)
         reached = 0
         try:
-            for reached in march(machine, schedule, lanes, least):
+            for reached in march(machine, schedule, lanes):
                 watch(reached, steps)
             return _collect(problem, machine, schedule, reached, provenance)
         except KeyboardInterrupt:
@@ -113,7 +114,7 @@ def simulate(
 
 
 def _collect(
-    problem: Problem, machine: Any, schedule: Schedule, reached: int, provenance: dict[str, Any]
+    problem: Problem, machine: Engine, schedule: Schedule, reached: int, provenance: dict[str, Any]
 ) -> Run:
     """What lies at or before the step reached.  A window cut short may have left more behind."""
     kept, closed = schedule.recorded(reached), schedule.closed(reached)
@@ -125,13 +126,13 @@ def _collect(
         steps=marks,
         states=records,
         readout=_readout(problem, records),
-        averages=_batch_means(problem, machine.sums[:closed], edges),
+        averages=_batch_means(problem, machine.sums, edges),
         outcomes=outcomes,
         provenance=provenance | {"reached": reached},
     )
 
 
-def _engine(name: str) -> Any:
+def _engine(name: str) -> Callable[[Plan, np.uint64, int, int], Engine]:
     if name == "reference":
         return Reference
     if name == "kernel":
@@ -170,16 +171,25 @@ def _per_record(value: Any, problem: Problem) -> Array:
     return np.broadcast_to(np.asarray(value, dtype=float), shape)[:, None, :]
 
 
-def _batch_means(problem: Problem, sums: Array, edges: NDArray[np.int64]) -> dict[str, BatchMeans]:
-    lengths = np.diff(edges)[:, None, None, None]
-    each = (sums / lengths).transpose(1, 2, 0, 3)  # (moments, R, batches, D)
-    mean = dict(zip(problem.averages, each, strict=False))
-    spread: dict[str, dict[str, Array]] = {name: {} for name in mean}
-    for (a, b), product in zip(problem.pairs, each[len(mean) :], strict=True):
+def _batch_means(
+    problem: Problem, sums: Mapping[tuple[str, ...], Array], edges: NDArray[np.int64]
+) -> dict[str, BatchMeans]:
+    """The means, variances and covariances of the averages within the batches closed so far."""
+    lengths = np.diff(edges)[:, None, None]
+    mean = {  # of each moment, (R, batches, D)
+        moment: (total[: len(lengths)] / lengths).transpose(1, 0, 2)
+        for moment, total in sums.items()
+    }
+    covariance: dict[str, dict[str, Array]] = {name: {} for name in problem.averages}
+    for a, b in (moment for moment in mean if len(moment) == 2):
         with np.errstate(all="ignore"):  # of replicates that are no longer finite
-            found = product - mean[a] * mean[b]
-        spread[a][b] = spread[b][a] = np.maximum(found, 0.0) if a == b else found
-    return {n: BatchMeans(edges, mean[n], spread[n].pop(n), spread[n]) for n in mean}
+            found = mean[a, b] - mean[a,] * mean[b,]
+        # Rounding may take the variance of a constant below 0.
+        covariance[a][b] = covariance[b][a] = np.maximum(found, 0.0) if a == b else found
+    return {
+        name: BatchMeans(edges, mean[name,], covariance[name].pop(name), covariance[name])
+        for name in problem.averages
+    }
 
 
 def _device_text(problem: Problem) -> str:

@@ -1,4 +1,4 @@
-"""How a call goes on: in windows short enough for Ctrl-C, with a line of progress on stderr.
+"""How a call goes on: in windows short enough for Ctrl-C.
 
 A window is one call of an engine: some steps, with a pause at every record, at every end of a batch
 and often enough to look who left the dynamic range.  Where windows end changes no bit of a result.
@@ -8,33 +8,22 @@ everything up to the last whole window as it was.
 
 from __future__ import annotations
 
-import shutil
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aimctheory.simulator.lane_loops import SEGMENT
+from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
+from aimctheory.simulator.engine import Engine, Steps, Window
 
-Steps = NDArray[np.int64]
-Watch = Callable[[int, int], object]
+SEGMENT = 256
+"""Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
 
 SECONDS = 0.25
 """What a window should take, so that Ctrl-C is heard soon and little work is lost."""
 FIRST_UPDATES = 2**22
 """Weights times steps in the first window, before the speed is known."""
-MOST_UPDATES = 2**27
-"""Weights times steps that any processor does in less than a second."""
-PATIENCE = 2.0
-"""Seconds that a call lasts before its progress is shown."""
-REFRESH = 0.5
-"""Seconds between two lines of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +34,10 @@ class Schedule:
     marks: Steps
     edges: Steps
 
-    def window(self, begin: int, stop: int) -> tuple[Steps, Steps, Steps]:
-        """Where the steps from `begin` to `stop` pause.
+    def window(self, begin: int, stop: int) -> Window:
+        """The steps from `begin` to `stop`, with a pause at every record, batch and look.
 
-        Returns the pauses in order, and for each the record and the batch that end there (−1:
-        none).  Nothing is as long as the run.
+        The arrays are as long as there are pauses, not as there are steps.
         """
         marks, slots = _within(self.marks, begin, stop)
         edges, batches = _within(self.edges, begin, stop)
@@ -58,7 +46,7 @@ class Schedule:
         found = np.full((2, ends.size), -1, dtype=np.int64)
         found[0, np.searchsorted(ends, marks)] = slots
         found[1, np.searchsorted(ends, edges)] = batches - 1
-        return ends, found[0], found[1]
+        return Window(begin, ends, found[0], found[1])
 
     def recorded(self, reached: int) -> int:
         """How many records lie at or before a step."""
@@ -75,109 +63,21 @@ def _within(steps: Steps, begin: int, stop: int) -> tuple[Steps, Steps]:
     return steps[first:last], np.arange(first, last)
 
 
-def least_window(engine: str, elementwise: bool, lanes: int) -> int:
-    """Steps that no window goes below.
-
-    A compiled loop looks at its lanes once a window, and in windows of a few steps does little
-    else; any other engine takes one step at a time anyway.
-    """
-    if engine == "kernel" and elementwise:
-        return max(4, min(16, MOST_UPDATES // lanes))
-    return 1
-
-
-def march(machine: Any, schedule: Schedule, lanes: int, least: int) -> Iterator[int]:
+def march(engine: Engine, schedule: Schedule, lanes: int) -> Iterator[int]:
     """Advance to the end; yields the step reached after each window.
 
     The first window is small in updates; the others follow the speed that was measured.
     """
+    least = engine.least_window
     begin, size = 0, max(least, min(SEGMENT, FIRST_UPDATES // lanes))
     while begin < schedule.steps:
         stop = begin + size
-        if size >= 4:  # kernels take four steps at once where they can
-            stop -= stop % 4
+        if size >= STEPS_PER_CALL:  # a kernel takes the steps of one group of draws in one call
+            stop -= phase_of(stop)
         stop = min(stop, schedule.steps)
         started = time.perf_counter()
-        machine.advance(begin, *schedule.window(begin, stop))
+        engine.advance(schedule.window(begin, stop))
         took = max(time.perf_counter() - started, 1e-9)
         size = max(least, min(2 * size, int((stop - begin) * SECONDS / took)))
         begin = stop
         yield begin
-
-
-# ---- progress ----------------------------------------------------------------------------------
-
-
-@contextmanager
-def watching(progress: bool | Watch | None, lanes: int) -> Iterator[Watch]:
-    """Yields what to call with (step, steps) after each window: `simulate` says what it does."""
-    if progress not in (None, True, False) and not callable(progress):
-        raise ValueError(
-            f"progress = {progress!r} is none of None, True, False and a function of (step, steps)"
-        )
-    if callable(progress):
-        yield progress
-    elif progress or (progress is None and _has_terminal_to_itself()):
-        line = _Line(lanes, patience=0.0 if progress else PATIENCE)
-        try:
-            yield line.show
-        finally:
-            line.erase()
-    else:
-        yield lambda step, steps: None
-
-
-def _has_terminal_to_itself() -> bool:
-    """Whether stderr is a terminal on which nobody else is likely to show progress.
-
-    Threads and worker processes share theirs with the one that started them, and stay silent.
-    """
-    if sys.stderr is None or not sys.stderr.isatty():
-        return False
-    from multiprocessing import current_process
-
-    here = threading.current_thread() is threading.main_thread()
-    return here and current_process().name == "MainProcess"
-
-
-class _Line:
-    """One line on stderr, written over itself."""
-
-    def __init__(self, lanes: int, patience: float) -> None:
-        self.lanes = lanes
-        self.next = time.perf_counter() + patience
-        self.origin: tuple[int, float] | None = None
-        self.width = 0
-
-    def show(self, step: int, steps: int) -> None:
-        now = time.perf_counter()
-        # The first window may have compiled its kernel: it tells nothing about the speed.
-        first, since = self.origin = self.origin or (step, now)
-        if now < self.next:
-            return
-        self.next = now + REFRESH
-        text = f"aimctheory: {step:,} of {steps:,} steps ({step / steps:.0%})"
-        if step > first:
-            speed = (step - first) / (now - since)
-            text += f", {_duration((steps - step) / speed)} left"
-            text += f", {speed * self.lanes:.2g} updates/s"
-        self._write(text)
-
-    def erase(self) -> None:
-        if self.width:
-            self._write("")
-
-    def _write(self, text: str) -> None:
-        text = text[: shutil.get_terminal_size().columns - 1]
-        blank = " " * (self.width - len(text))
-        self.width = len(text)
-        with suppress(OSError):  # the terminal is gone; the run goes on
-            sys.stderr.write(f"\r{text}{blank}" + ("" if text else "\r"))
-            sys.stderr.flush()
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("s", 1.0), ("min", 60.0), ("h", 3600.0)):
-        if seconds < 100 * length or unit == "h":
-            break
-    return f"{seconds / length:.0f} {unit}"

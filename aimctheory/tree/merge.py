@@ -6,8 +6,6 @@ choice, so q₊ and q₋ of an exponential response would otherwise cost two exp
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from aimctheory.tree.printed import text
 from aimctheory.tree.recorder import Node, as_node, walk
 
@@ -20,7 +18,7 @@ Merged = dict[tuple[int, int], Node]  # by the ids of both sides
 def merged_where(condition: Node, a: Node, b: Node) -> Node:
     """where(condition, a, b), with the operations that both sides share evaluated once.
 
-    The plain choice where neither side has a costly operation, or the two differ in form.
+    The plain choice where neither side has a costly operation.
 
     >>> x, y, c = (Node("input", (), name) for name in "xyc")
     >>> text(merged_where(c > 0.0, 2.0 * Node("exp", (x,)), 2.0 * Node("exp", (y,))))
@@ -29,8 +27,7 @@ def merged_where(condition: Node, a: Node, b: Node) -> Node:
     known: dict[str, Node] = {}
     a, b = shared(as_node(a), known), shared(as_node(b), known)
     costly = COSTLY & {node.kind for node in walk([a, b])}
-    found = _merged(condition, a, b, {}) if costly else None
-    return Node("where", (condition, a, b)) if found is None else found
+    return _merged(condition, a, b, {}) if costly else Node("where", (condition, a, b))
 
 
 def shared(node: Node, known: dict[str, Node]) -> Node:
@@ -40,34 +37,26 @@ def shared(node: Node, known: dict[str, Node]) -> Node:
     return known.setdefault(text(node), node)
 
 
-def _merged(condition: Node, a: Node, b: Node, known: Merged) -> Node | None:
-    """The choice as deep in the trees as they agree; None where they differ in form."""
+def _merged(condition: Node, a: Node, b: Node, known: Merged) -> Node:
+    """The choice, made as deep in the trees as they agree in form."""
     if a is b:
         return a
     pair = id(a), id(b)
     if pair not in known:
-        found = _choice(condition, a, b, known)
-        if found is None:
-            return None
-        known[pair] = found
+        known[pair] = _choice(condition, a, b, known)
     return known[pair]
 
 
-def _choice(condition: Node, a: Node, b: Node, known: Merged) -> Node | None:
+def _choice(condition: Node, a: Node, b: Node, known: Merged) -> Node:
     plain = Node("where", (condition, a, b))
     if {a.kind, b.kind} == {"+", "-"}:  # a − b has the bits of a + (−b)
         a, b = _as_sum(a), _as_sum(b)
-    if not a.args or not b.args or "neg" in (a.kind, b.kind):
+    differ = a.kind != b.kind or not a.args
+    if differ or a.kind == "neg":
         return plain
-    if a.kind != b.kind:
-        return None
-    parts = [_merged(condition, x, y, known) for x, y in zip(a.args, b.args, strict=True)]
-    return None if any(part is None for part in parts) else Node(a.kind, _all(parts))
+    pairs = zip(a.args, b.args, strict=True)
+    return Node(a.kind, tuple(_merged(condition, x, y, known) for x, y in pairs))
 
 
 def _as_sum(node: Node) -> Node:
     return Node("+", (node.args[0], -node.args[1])) if node.kind == "-" else node
-
-
-def _all(parts: Iterable[Node | None]) -> tuple[Node, ...]:
-    return tuple(part for part in parts if part is not None)

@@ -14,11 +14,11 @@ import sympy
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.derive.inputs import DeviceLike, input_symbols, symbolic_responses
 from aimctheory.derive.latex import aligned
-from aimctheory.derive.pulses import chosen, moved
+from aimctheory.derive.pulse_formula import chosen, moved
 from aimctheory.notation import g, real, xi
 from aimctheory.tree.formulas import lift
+from aimctheory.tree.recorded_step import RecordedStep, recorded
 from aimctheory.tree.recorder import Node
-from aimctheory.tree.steps import RecordedStep, recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
