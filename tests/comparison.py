@@ -58,12 +58,12 @@ def largest_gap(a: Run, b: Run) -> float:
 
 
 def walked(package: types.ModuleType, kind: type) -> dict[str, Any]:
-    """Every record of a kind in the modules of a package, by its id."""
+    """Everything of a kind in the modules of a package, by its id."""
     modules = [package]
-    for found in pkgutil.iter_modules(getattr(package, "__path__", [])):
-        modules.append(importlib.import_module(f"{package.__name__}.{found.name}"))
-    records = [x for module in modules for x in vars(module).values() if isinstance(x, kind)]
-    return {record.id: record for record in records}
+    for below in pkgutil.iter_modules(getattr(package, "__path__", [])):
+        modules.append(importlib.import_module(f"{package.__name__}.{below.name}"))
+    found = [x for module in modules for x in vars(module).values() if isinstance(x, kind)]
+    return {each.id: each for each in found}
 
 
 RESPONSES: dict[str, Response] = walked(catalogue, Response)
@@ -129,9 +129,13 @@ ENGINES = ["reference", "printed"]
 
 
 def run(
-    algorithm: Algorithm = analog_sgd, device: Any = None, objective: Any = BOWL, *,
-    engine: str = "reference", **changes: Any,
-) -> Run:  # fmt: skip
+    algorithm: Algorithm = analog_sgd,
+    device: Any = None,
+    objective: Any = BOWL,
+    *,
+    engine: str = "reference",
+    **changes: Any,
+) -> Run:
     """A short run; engine "printed" reads the kernel's text as Python, without compiling it."""
     given = {"hyper": RATE, "noise": gaussian(0.5), "steps": 30, "replicates": 4, "rng": 1}
     device = device or catalogue.linear(tau=1, c=0.2)

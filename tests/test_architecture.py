@@ -15,7 +15,14 @@ PACKAGE = ROOT / "aimctheory"
 # A folder stands for all of its modules; what is not listed belongs to "command", on top of all.
 SIDES = {
     "definitions": {
-        "notation", "tree", "certified", "response", "device", "catalogue", "laws", "algorithms",
+        "notation",
+        "tree",
+        "certified",
+        "response",
+        "device",
+        "catalogue",
+        "laws",
+        "algorithms",
         "objectives",
     },
     "theory": {"derive", "exact"},
@@ -28,7 +35,7 @@ SIDES = {
     "display": {"display"},
     "analyses": {"analyses"},
     "command": {"command"},
-}  # fmt: skip
+}
 SIDE_OF = {folder: side for side, folders in SIDES.items() for folder in folders}
 FRONT_DOOR = "__init__"
 

@@ -36,10 +36,10 @@ def test_covariances_are_those_of_every_step_of_a_batch(engine):
         first, last = watched.averages["W"].edges[b : b + 2]
         moved = W[:, first:last]
         found = watched.averages["W"].covariance["gradient"][:, b]
-        slope = np.array([1.0, 2.0, 0.5]) * (moved - [0.1, 0.2, -0.3])
+        own = np.array([1.0, 2.0, 0.5]) * (moved - [0.1, 0.2, -0.3])
         drawn = watched.averages["W"].covariance["noise"][:, b]
         centred = moved - moved.mean(axis=1, keepdims=True)
-        np.testing.assert_allclose(found - drawn, (slope * centred).mean(axis=1), atol=1e-13)
+        np.testing.assert_allclose(found - drawn, (own * centred).mean(axis=1), atol=1e-13)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -54,11 +54,11 @@ def test_covariances_are_symmetric_and_that_with_itself_is_the_variance(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_draw_is_what_the_gradient_holds_besides_the_slope(engine):
+def test_the_draw_is_what_the_gradient_holds_besides_that_of_the_objective(engine):
     watched = run(digital_sgd, steps=64, record_every=1, averages=SEEN, engine=engine)
-    slope = np.array([1.0, 2.0, 0.5]) * (watched.states["W"][:, :-1] - [0.1, 0.2, -0.3])
+    own = np.array([1.0, 2.0, 0.5]) * (watched.states["W"][:, :-1] - [0.1, 0.2, -0.3])
     left = watched.averages["gradient"].mean - watched.averages["noise"].mean
-    np.testing.assert_allclose(left, slope, atol=1e-14)
+    np.testing.assert_allclose(left, own, atol=1e-14)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -117,9 +117,16 @@ def test_a_control_in_other_units_gives_the_same_mean():
 
 def test_a_wrong_expectation_of_a_control_shifts_the_mean():
     shifted = simulate(
-        analog_sgd, linear(tau=1), quadratic(minimiser=0.5), hyper={"learning_rate": 0.05},
-        noise=gaussian(0.5), steps=4000, replicates=200, rng=1, averages=SEEN,
-    )  # fmt: skip
+        analog_sgd,
+        linear(tau=1),
+        quadratic(minimiser=0.5),
+        hyper={"learning_rate": 0.05},
+        noise=gaussian(0.5),
+        steps=4000,
+        replicates=200,
+        rng=1,
+        averages=SEEN,
+    )
     right, wrong = (shifted.mean("W", 400, control={"noise": m}) for m in (0.0, 0.01))
     assert abs(right.value - wrong.value) > right.half_width
 
@@ -191,9 +198,18 @@ def stationary(cell, law, rate, steps, replicates):
     bowl = quadratic(minimiser=0.5)
     expected = exact.stationary_law(cell, bowl, law, rate)
     found = simulate(
-        analog_sgd, cell, bowl, hyper={"learning_rate": rate}, noise=law, steps=steps, rng=5,
-        replicates=replicates, record_every=steps, averages=SEEN, start={"W": expected.mean},
-    )  # fmt: skip
+        analog_sgd,
+        cell,
+        bowl,
+        hyper={"learning_rate": rate},
+        noise=law,
+        steps=steps,
+        rng=5,
+        replicates=replicates,
+        record_every=steps,
+        averages=SEEN,
+        start={"W": expected.mean},
+    )
     return expected, found
 
 

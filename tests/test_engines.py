@@ -92,13 +92,19 @@ def test_the_printed_kernel_means_what_the_step_says(algorithm, device):
 COMPILED = {
     "analog-sgd, linear, gaussian": (analog_sgd, linear(tau=1, c=0.2), gaussian(0.6)),
     "analog-sgd, exponential, rademacher": (
-        analog_sgd, exponential(tau=1, gamma=2), rademacher(0.6)),
+        analog_sgd,
+        exponential(tau=1, gamma=2),
+        rademacher(0.6),
+    ),
     "analog-sgd, power 5/2, two-point": (analog_sgd, CELLS["power-5/2"], two_point(0.6, tau=2.0)),
     "digital-sgd, uniform": (digital_sgd, None, uniform(0.6)),
     "residual-learning, soft bounds and power": (
-        residual_learning, PAIRS["soft bounds and power"], two_point_frozen(0.6, p=0.3)),
+        residual_learning,
+        PAIRS["soft bounds and power"],
+        two_point_frozen(0.6, p=0.3),
+    ),
     "residual-learning-v2, two powers": (residual_learning_v2, PAIRS["two powers"], gaussian(0.6)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", COMPILED)
@@ -133,14 +139,24 @@ def test_a_sweep_in_one_call_holds_the_runs_made_one_by_one():
     rates = np.array([0.01, 0.02, 0.05])
     common = {"noise": gaussian(0.6), "steps": 40, "rng": 3}
     sweep = simulate(
-        analog_sgd, linear(tau=1), BOWL, hyper={"learning_rate": rates[:, None]}, replicates=3,
-        engine="reference", **common,
-    )  # fmt: skip
+        analog_sgd,
+        linear(tau=1),
+        BOWL,
+        hyper={"learning_rate": rates[:, None]},
+        replicates=3,
+        engine="reference",
+        **common,
+    )
     for i, rate in enumerate(rates):
         alone = simulate(
-            analog_sgd, linear(tau=1), BOWL, hyper={"learning_rate": rate}, replicates=3,
-            engine="reference", **common,
-        )  # fmt: skip
+            analog_sgd,
+            linear(tau=1),
+            BOWL,
+            hyper={"learning_rate": rate},
+            replicates=3,
+            engine="reference",
+            **common,
+        )
         assert (sweep.readout[i] == alone.readout[i]).all()
 
 
@@ -254,9 +270,12 @@ def zero_over_zero(state, hyper, gradient, ops):
 
 ZERO = Parameter("nothing", sympy.Symbol("z"), REALS, (0, 1), "a number that is zero")
 DIVIDING = replace(
-    digital_sgd, id="dividing", buffers={"W": 0.0, "B": 0.0}, step=zero_over_zero,
+    digital_sgd,
+    id="dividing",
+    buffers={"W": 0.0, "B": 0.0},
+    step=zero_over_zero,
     hyper=(*digital_sgd.hyper, ZERO),
-)  # fmt: skip
+)
 
 
 def test_scalars_divide_by_zero_alike_in_both_engines():

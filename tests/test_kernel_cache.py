@@ -51,9 +51,13 @@ def start(root, cache, cell="linear"):
     """The script of above in a process of its own, with the package found in `root`."""
     settings = {"AIMCTHEORY_CACHE": str(cache), "PYTHONPATH": str(root)}
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, cell], env=os.environ | settings, cwd=root, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-c", SCRIPT, cell],
+        env=os.environ | settings,
+        cwd=root,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def finish(process):

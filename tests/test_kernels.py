@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import platform
 import re
 import subprocess
@@ -48,9 +49,15 @@ def text_of(algorithm, device, objective=BOWL, law=LAWS["gaussian"], averages=No
     """The module of a problem with typical numbers."""
     noise = {"gradient": law} | dict.fromkeys(algorithm.noises, uniform(0.05))
     problem = pose(
-        algorithm, device, objective, hyper=hyper_of(algorithm), noise=noise, start=None,
-        replicates=3, averages=averages,
-    )  # fmt: skip
+        algorithm,
+        device,
+        objective,
+        hyper=hyper_of(algorithm),
+        noise=noise,
+        start=None,
+        replicates=3,
+        averages=averages,
+    )
     return kernel_text.module_text(plan(problem))
 
 
@@ -136,6 +143,30 @@ def test_an_edit_of_a_called_file_changes_the_text(monkeypatch, name):
     assert all(digest in before for before in texts.values())
     monkeypatch.setitem(kernel_text.DIGESTS, name, "edited")
     assert all(text() == before.replace(digest, "edited") for text, before in texts.items())
+
+
+def imported(source):
+    """The modules of the package that a text imports, below the package's name."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("aimctheory."):
+            found.add(node.module.removeprefix("aimctheory."))
+    return found
+
+
+def test_the_text_of_a_kernel_imports_only_what_it_names_by_digest():
+    text = text_of(analog_sgd, linear(tau=1))
+    assert imported(text) | {kernel_text.RULES} == set(kernel_text.CALLED)
+
+
+def test_the_driver_names_every_file_that_its_functions_reach():
+    reached, found = set(), imported(kernel_text.driver_text()) - {kernel_text.RULES}
+    while found - reached:
+        name = (found - reached).pop()
+        reached.add(name)
+        found |= imported((ROOT / "aimctheory" / f"{name.replace('.', '/')}.py").read_text())
+    # Of the elementary functions there is only a name for annotations.
+    assert reached - {"tree.elementary"} | {kernel_text.RULES} == set(kernel_text.DRIVER_CALLED)
 
 
 @pytest.mark.parametrize("name", ["d", "lambda", "where", "t1", "up"])
@@ -227,11 +258,17 @@ def everything(state, hyper, gradient, ops):
 
 
 all_ops = Algorithm(
-    id="all-ops", title="All operations", source=Source("RF25", "none"), arrays={"W": 0.0},
-    buffers={"H": 0.0, "N": 0.0, "M": 0.0}, noises=("drift", "lines", "unused"),
+    id="all-ops",
+    title="All operations",
+    source=Source("RF25", "none"),
+    arrays={"W": 0.0},
+    buffers={"H": 0.0, "N": 0.0, "M": 0.0},
+    noises=("drift", "lines", "unused"),
     hyper=(Parameter("period", sympy.Symbol("T"), REALS, (2, 5), "steps between transfers"),),
-    query=weight, step=everything, readout=weight,
-)  # fmt: skip
+    query=weight,
+    step=everything,
+    readout=weight,
+)
 LAYER = replace(quadratic(np.linspace(0.5, 2, 6), 0.3), shape=(2, 3))
 
 

@@ -1,4 +1,4 @@
-"""Known answers, equal bits in both readings, and draws that are normal, uniform and independent.
+"""Known answers, equal bits in NumPy and Numba, and draws that are normal, uniform, independent.
 
 Statistical tests use a fixed key; the false-alarm rate stated with each is that of a right
 generator under a fresh key.  The helper that judges the draws judges spoiled ones too, to show that
@@ -233,9 +233,9 @@ def moment_scores(z: np.ndarray) -> np.ndarray:
     order = np.arange(1, 7)
     moment = {p: np.prod(np.arange(p - 1, 0, -2.0)) if p % 2 == 0 else 0.0 for p in range(1, 13)}
     exact = np.array([moment[p] for p in order])
-    spread = np.sqrt([moment[2 * p] - moment[p] ** 2 for p in order])
+    deviation = np.sqrt([moment[2 * p] - moment[p] ** 2 for p in order])
     found = np.array([np.mean(z**p) for p in order])
-    return (found - exact) / spread * np.sqrt(z.size)
+    return (found - exact) / deviation * np.sqrt(z.size)
 
 
 def tail_probability(z: np.ndarray, beyond: float) -> float:
@@ -317,18 +317,18 @@ def test_the_words_of_consecutive_steps_are_uniform_and_independent():
 
 def test_sample_indices_are_uniform_with_replacement():
     # Chi-square at 1e-6.
-    rows = sample_indices(KEY, 3, range(2000), batch=50, samples=37)
-    assert rows.dtype == np.intp
-    counts = np.bincount(rows.ravel(), minlength=37)
+    indices = sample_indices(KEY, 3, range(2000), batch=50, samples=37)
+    assert indices.dtype == np.intp
+    counts = np.bincount(indices.ravel(), minlength=37)
     assert counts.size == 37
     assert stats.chisquare(counts).pvalue > 1e-6
 
 
 def test_sample_indices_of_replicates_and_steps_are_independent():
     # Coincidences of a row with that of the next replicate, position or step: |score| < 5 each.
-    rows = np.stack([sample_indices(KEY, k, range(400), batch=40, samples=10) for k in range(8)])
+    indices = np.stack([sample_indices(KEY, k, range(400), batch=40, samples=10) for k in range(8)])
     for axis in range(3):
-        lined = np.moveaxis(rows, axis, 0)
+        lined = np.moveaxis(indices, axis, 0)
         same = lined[1:] == lined[:-1]
         assert abs(same.mean() - 0.1) < 5.0 * np.sqrt(0.09 / same.size)
 

@@ -166,9 +166,12 @@ def test_full_gradients_of_many_replicates_are_taken_in_parts(small):
 def test_the_minimiser_of_softmax_is_the_one_another_optimiser_finds(small):
     objective, _ = small
     found = minimize(
-        lambda w: objective.value(w[None])[0], np.ones(9), method="BFGS",
-        jac=lambda w: objective.gradient(w[None])[0], options={"gtol": 1e-9},
-    )  # fmt: skip
+        lambda w: objective.value(w[None])[0],
+        np.ones(9),
+        method="BFGS",
+        jac=lambda w: objective.gradient(w[None])[0],
+        options={"gtol": 1e-9},
+    )
     np.testing.assert_allclose(objective.minimiser.value, found.x, atol=1e-7)
     assert objective.minimum.value == pytest.approx(found.fun, rel=1e-13)
 

@@ -34,13 +34,21 @@ from tests.comparison import (
 
 PAIR = {"P": linear(tau=1, c=0.2), "W": power(tau=1, gamma=2)}
 HYPER = {
-    "learning_rate": 0.4, "transfer_rate": 0.2, "mixing": 0.3, "filter_rate": 0.6,
+    "learning_rate": 0.4,
+    "transfer_rate": 0.2,
+    "mixing": 0.3,
+    "filter_rate": 0.6,
     "threshold": 0.02,
-}  # fmt: skip
+}
 GIVEN = {
-    "hyper": HYPER, "noise": {"gradient": gaussian(1.2), "read": gaussian(0.1)}, "steps": 70,
-    "replicates": 5, "rng": 3, "averages": AVERAGES, "record_every": 5,
-}  # fmt: skip
+    "hyper": HYPER,
+    "noise": {"gradient": gaussian(1.2), "read": gaussian(0.1)},
+    "steps": 70,
+    "replicates": 5,
+    "rng": 3,
+    "averages": AVERAGES,
+    "record_every": 5,
+}
 
 
 def run(which):
@@ -157,7 +165,7 @@ TEXT_BUGS = {
     "squares that are none": ("+= average_size * average_size", "+= average_size"),
     "a product of the wrong pair": ("+= average_W * average_size", "+= average_W * average_W"),
     "a maximum that is the minimum": ("where(state_P > high_P", "where(state_P < high_P"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("bug", TEXT_BUGS)

@@ -97,10 +97,15 @@ def test_a_symmetric_problem_has_mirrored_trajectories():
 
 def test_an_asymmetric_cell_is_pulled_to_its_symmetric_point():
     # at the minimiser 0.5 the mean drift is -alpha Sigma G(0.5), 40 times its standard error
-    drift = run(
-        device=linear(tau=1), objective=quadratic(1.0, 0.5), start={"W": 0.5}, steps=1,
-        replicates=10_000, hyper={"learning_rate": 0.01},
-    ).readout[:, 1].mean() - 0.5  # fmt: skip
+    one_step = run(
+        device=linear(tau=1),
+        objective=quadratic(1.0, 0.5),
+        start={"W": 0.5},
+        steps=1,
+        replicates=10_000,
+        hyper={"learning_rate": 0.01},
+    )
+    drift = one_step.readout[:, 1].mean() - 0.5
     assert drift == pytest.approx(-0.01 * gaussian(0.5).mean_abs(0.0) * 0.5, abs=6 * 0.005 / 100)
 
 
@@ -127,9 +132,15 @@ def literal_exits(steps, replicates, rate=0.6, sigma=0.8):
 @pytest.mark.parametrize("every", [1, 17, 140])
 def test_leaving_the_range_is_flagged_at_the_very_step(engine, every):
     restless = run(
-        device=linear(tau=1), objective=quadratic(0.3, 0.9), hyper={"learning_rate": 0.6},
-        noise=gaussian(0.8), steps=140, replicates=15, record_every=every, engine=engine,
-    )  # fmt: skip
+        device=linear(tau=1),
+        objective=quadratic(0.3, 0.9),
+        hyper={"learning_rate": 0.6},
+        noise=gaussian(0.8),
+        steps=140,
+        replicates=15,
+        record_every=every,
+        engine=engine,
+    )
     expected = literal_exits(140, 15)
     assert restless.outcomes.left.tolist() == expected.tolist()
     assert len(set(expected)) > 5
@@ -138,10 +149,14 @@ def test_leaving_the_range_is_flagged_at_the_very_step(engine, every):
 
 def test_compiled_kernels_flag_the_same_steps():
     given = {
-        "objective": quadratic([0.3, 0.2, 0.1], [0.9] * 3), "hyper": {"learning_rate": 0.4},
-        "noise": gaussian(0.75), "replicates": 300, "averages": AVERAGES, "record_every": 100,
+        "objective": quadratic([0.3, 0.2, 0.1], [0.9] * 3),
+        "hyper": {"learning_rate": 0.4},
+        "noise": gaussian(0.75),
+        "replicates": 300,
+        "averages": AVERAGES,
+        "record_every": 100,
         "steps": 700,
-    }  # fmt: skip
+    }
     reference, compiled = run(**given), run(**given, engine="kernel")
     assert differing(reference, compiled) == []
     assert np.unique(reference.outcomes.left).size > 50
@@ -189,15 +204,29 @@ def test_a_buffer_that_is_not_finite_for_one_step_is_noticed_by_both_engines():
     [
         ([-1], [-1], "1 replicate finished inside the dynamic range"),
         ([-1] * 3, [-1] * 3, "3 replicates finished inside the dynamic range"),
-        ([5, -1, 9], [-1] * 3, "1 of 3 replicates finished inside the dynamic range; "
-         "2 left it (first at step 5) and went on"),
-        ([5, -1, -1], [7, 8, -1], "1 of 3 replicates finished inside the dynamic range; 1 left it "
-         "(first at step 5) and went on; 2 became non-finite (first at step 7) and stopped there"),
-        ([5, -1, -1], [-1, 8, -1], "1 of 3 replicates finished inside the dynamic range; 1 left it "
-         "(first at step 5) and went on; 1 became non-finite (first at step 8) and stopped there"),
+        (
+            [5, -1, 9],
+            [-1] * 3,
+            "1 of 3 replicates finished inside the dynamic range; "
+            "2 left it (first at step 5) and went on",
+        ),
+        (
+            [5, -1, -1],
+            [7, 8, -1],
+            "1 of 3 replicates finished inside the dynamic range; "
+            "1 left it (first at step 5) and went on; "
+            "2 became non-finite (first at step 7) and stopped there",
+        ),
+        (
+            [5, -1, -1],
+            [-1, 8, -1],
+            "1 of 3 replicates finished inside the dynamic range; "
+            "1 left it (first at step 5) and went on; "
+            "1 became non-finite (first at step 8) and stopped there",
+        ),
     ],
     ids=["one", "all", "left", "both", "either"],
-)  # fmt: skip
+)
 def test_a_run_says_its_outcomes_in_a_sentence(left, broke, said):
     assert str(Outcomes(np.array(left), np.array(broke))) == said
 

@@ -1,4 +1,4 @@
-"""Windows: how long one call of an engine may be, and where it pauses."""
+"""Windows: how long one may be, where it pauses, and that its length changes no bit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from aimctheory.simulator.windows import Schedule, march
 from tests.comparison import AVERAGES, ENGINES, numbers_of, run, same_bits
 
 MARCH = sys.modules["aimctheory.simulator.windows"]
-TALL = {"steps": 300, "record_every": 7, "averages": AVERAGES}
 
 
 def schedule(steps, every=10**9, batches=0):
@@ -104,9 +103,14 @@ def test_windows_of_coupled_objectives_and_two_arrays_change_no_bit(monkeypatch,
     objective = softmax([[-1.0, 1.0], [1.0, 1.0], [0.5, 1.0]], [0, 1, 1], batch=2)
     rates = {"learning_rate": 0.1, "transfer_rate": 0.05, "mixing": 0.3}
     given = {
-        "algorithm": residual_learning, "objective": objective, "hyper": rates, "engine": engine,
-        "steps": 40, "averages": AVERAGES, "noise": gaussian(3.0),
-    }  # fmt: skip
+        "algorithm": residual_learning,
+        "objective": objective,
+        "hyper": rates,
+        "engine": engine,
+        "steps": 40,
+        "averages": AVERAGES,
+        "noise": gaussian(3.0),
+    }
     first = run(**given)
 
     def fixed(machine, schedule, lanes):

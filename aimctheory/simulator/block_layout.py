@@ -1,14 +1,14 @@
-"""Which row of a block holds what; kernel texts, the kernel engine and the loops all read it here.
+"""Which row of a block holds what: stated here for kernel texts, the kernel engine and the loops.
 
 A *lane* is one element of one replicate.  Lanes are numbered (replicate, coordinate) with the
 coordinate fastest, and are held in blocks of `LANES`.  An array of a run has the shape
 (blocks, rows, LANES); a kernel gets one block of it as a flat array, with row i of lane j at
 ``LANES * i + j``.
 
-The rows of a block are, in this order: the states; the sum of each average; the sum of each product
-of two averages; and, where many steps pass between two looks at the dynamic range, the smallest and
-the largest weight of each array since the last look, and one row that stays 0 as long as the
-states that need such a flag are finite (`Plan.unsafe`).
+The rows of a block are, in this order: the states; the sum of each average; and the sum of each
+product of two averages.  A block that is watched (`lane_watch`) has more rows: the smallest and the
+largest weight of each array since the last look, and one row that stays 0 as long as the states
+that need such a flag are finite (`Plan.unsafe`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 from numpy.typing import NDArray
 
 T = TypeVar("T")
-Rows = NDArray[Any]
+AnyArray = NDArray[Any]
 
 LANES = 512
 """Lanes in a block: large enough to vectorise, small enough that a block's rows stay in L1."""
@@ -32,10 +32,10 @@ KINDS = ("state", "sum", "product", "low", "high", SOUND)
 
 
 class RowNumbers(NamedTuple):
-    """Where the groups of rows begin: what compiled loops have to know of a layout.
+    """Where the groups of rows begin: all that compiled loops know of a layout.
 
-    The states are rows 0 … states − 1, those of the `arrays` first; the moments (sums of averages
-    and of their products) are rows states … extremes − 1.
+    Rows 0 … states − 1 are the states, those of the `arrays` first.  Rows states … extremes − 1 are
+    the moments, the sums of averages and of their products.
     """
 
     states: int
@@ -45,17 +45,20 @@ class RowNumbers(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """The lanes of a run, block by block; `size` counts them, the filled up last ones included."""
+    """The lanes of a run, block by block.
 
-    rows: Rows  # (blocks, rows of the layout, LANES)
-    start: Rows  # the same, as they were when the watch on the dynamic range began
-    number: Rows  # (blocks, numbers, LANES): those that differ between lanes
+    The lanes in use are filled up to a multiple of the vector width; `size` counts all of these.
+    """
+
+    rows: AnyArray  # (blocks, rows of the layout, LANES)
+    start: AnyArray  # the same, as they were when the watch on the dynamic range began
+    number: AnyArray  # (blocks, numbers, LANES): those that differ between lanes
     gradient: int  # of the numbers, the one that is the gradient of coupled coordinates; −1: none
-    points: Rows  # (blocks, 1, LANES): where that gradient is taken; no blocks: nowhere
-    scalar: Rows  # (numbers,): those that all lanes share
-    bounds: Rows  # (blocks, ends of each array, LANES), or (1, …) where all blocks have the same
-    left: Rows  # (blocks, LANES): the first step outside the dynamic range, −1 for never
-    broke: Rows  # (blocks, LANES): the first step that was not finite, −1 for never
+    points: AnyArray  # (blocks, 1, LANES): where that gradient is taken; no blocks: nowhere
+    scalar: AnyArray  # (numbers,): those that all lanes share
+    bounds: AnyArray  # (blocks, ends of each array, LANES); (1, …) if all blocks have the same
+    left: AnyArray  # (blocks, LANES): the first step outside the dynamic range, −1 for never
+    broke: AnyArray  # (blocks, LANES): the first step that was not finite, −1 for never
     size: int
     layout: RowNumbers
 
@@ -64,8 +67,8 @@ class Blocks(NamedTuple):
 class BlockLayout:
     """The rows of a block by name.
 
-    `arrays` are the first states; `moments` name the averages whose product is summed: one average,
-    or two; `watched` says whether a block holds the extremes and the row `SOUND`.
+    `arrays` are the first states.  A moment names the averages whose product is summed: one average
+    or two.  `watched` says whether a block has extremes and the row `SOUND`.
 
     >>> layout = BlockLayout(("W", "H"), ("W",), (("a",), ("b",), ("a", "b")), watched=True)
     >>> layout.names
@@ -81,16 +84,21 @@ class BlockLayout:
 
     @property
     def moment_rows(self) -> Mapping[str, tuple[str, ...]]:
-        """The averages behind each row of a moment."""
+        """The averages whose product each row of a moment sums."""
         places = {moment[0]: str(i) for i, moment in enumerate(self.moments) if len(moment) == 1}
 
         def name(moment: tuple[str, ...]) -> str:
             if len(moment) == 1:
                 return f"sum_{moment[0]}"
-            # By place: the names "a_b" and "c" would make one row with "a" and "b_c".
+            # By place: by name, ("a_b", "c") and ("a", "b_c") would have the same row.
             return "_".join(["product", *(places[average] for average in moment)])
 
         return {name(moment): moment for moment in self.moments}
+
+    @property
+    def extreme_rows(self) -> Mapping[str, tuple[str, str]]:
+        """The rows of the smallest and the largest weight of each array; none if not watched."""
+        return {a: (f"low_{a}", f"high_{a}") for a in self.arrays} if self.watched else {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -98,7 +106,8 @@ class BlockLayout:
         rows = [f"state_{s}" for s in self.states]
         rows += self.moment_rows
         if self.watched:
-            rows += ends([f"low_{a}" for a in self.arrays], [f"high_{a}" for a in self.arrays])
+            pairs = self.extreme_rows.values()
+            rows += ends([low for low, _ in pairs], [high for _, high in pairs])
             rows.append(SOUND)
         return tuple(rows)
 
@@ -118,16 +127,16 @@ def wide_vectors() -> None:
     """Lets the compiler use the processor's widest vectors in the loop over lanes that calls it."""
 
 
-# ---- the two ends of each array: extremes, and bounds of the dynamic range ---------------------
+# ---- two rows for each array: its extremes, or the bounds of its dynamic range ----------------
 
 
 def low_of(array: int) -> int:
-    """Among rows that hold two ends of each array, the lower end of the array of this number."""
+    """The row of an array's lower end, of rows that hold two ends for each array."""
     return 2 * array
 
 
 def high_of(array: int) -> int:
-    """Among rows that hold two ends of each array, the upper end of the array of this number."""
+    """The row of an array's upper end, of rows that hold two ends for each array."""
     return 2 * array + 1
 
 
@@ -143,4 +152,4 @@ def ends(lows: Sequence[T], highs: Sequence[T]) -> list[T]:
 
 
 KERNEL_FUNCTIONS = (low_of, high_of)
-"""What Numba has to know."""
+"""The functions that compiled code calls."""

@@ -1,4 +1,4 @@
-"""Where a random number of a run lies: the counter and the key of each draw.
+"""Which counter and key each random number of a run has.
 
 A draw is a function of (key, stream, replicate, coordinate, step) and of nothing else.  Its words
 come from the counter-based generator Philox4x32-10 (`noise.philox`)::
@@ -6,9 +6,9 @@ come from the counter-based generator Philox4x32-10 (`noise.philox`)::
     x_0 .. x_3 = philox(group_of(step), coordinate, replicate, stream_hash(stream);
                         low and high word of the key)
 
-One call gives four words, so that it serves the `STEPS_PER_CALL` consecutive steps of one *group*;
-the *phase* of a step is its place in the group.  A uniform takes the word of its phase; the normals
-of two steps come from the two words of these steps (`noise.normal_pair`).
+One call gives four words and so serves a *group* of `STEPS_PER_CALL` consecutive steps; the
+*phase* of a step is its place in the group.  A uniform is made from the word of its phase.  The
+normals of two consecutive steps are made from the words of both (`noise.normal_pair`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STEPS_PER_CALL = 4
 """Steps that one call of the generator serves: one for each of its words."""
 STEPS_PER_PAIR = 2
-"""Steps whose normals are made together, from the words of both."""
+"""Steps whose normals are made together, from the words of all of them."""
 
 SAMPLE = "sample"
 """The stream that mini-batches are drawn from."""
@@ -49,7 +49,7 @@ def phase_of(step: Lanes) -> Lanes:
 
 
 def raw_row(stream: int) -> int:
-    """The first of the rows that hold the raw draws of a stream, one row for each phase.
+    """The row of a stream's raw draws at phase 0, where a kernel finds them; the others follow.
 
     >>> [raw_row(stream) for stream in (0, 1)]
     [0, 4]
@@ -58,7 +58,7 @@ def raw_row(stream: int) -> int:
 
 
 KERNEL_FUNCTIONS = (group_of, phase_of)
-"""What Numba has to know."""
+"""The functions that compiled code calls."""
 
 
 def stream_hash(stream: str) -> np.uint32:
@@ -78,7 +78,7 @@ def key_from(rng: int | np.random.SeedSequence | np.random.Generator | None = No
     Raises
     ------
     ValueError
-        If ``rng`` is anything else than None, a non-negative integer, a SeedSequence, a Generator.
+        If ``rng`` is not None, a non-negative integer, a SeedSequence or a Generator.
 
     >>> int(key_from(1)) == int(key_from(np.random.SeedSequence(1)))
     True

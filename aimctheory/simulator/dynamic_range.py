@@ -35,4 +35,4 @@ def broken(x: Lanes) -> Lanes:
 
 
 KERNEL_FUNCTIONS = (outside, broken)
-"""What Numba has to know."""
+"""The functions that compiled code calls."""

@@ -1,8 +1,9 @@
-"""Compiled kernels, kept: a generated module is named by the hash of its text and imported by it.
+"""The cache of compiled kernels: a generated module is named by the hash of its text.
 
-The compiled code persists across processes, and an edit anywhere can never give a stale result:
-another text has another name.  (Closures and jitted arguments would miss Numba's disk cache, and a
-callee edited in another file would be missed by it.)
+The compiled code is kept on disk for other processes.  A result is never stale: an edit of any file
+that a kernel calls gives another text, because of the digests in it, and so another name.  (Numba's
+own cache never finds closures and jitted arguments again, and does not notice that a callee in
+another file was edited.)
 """
 
 from __future__ import annotations
@@ -31,13 +32,13 @@ def cache_folder() -> Path:
 
 
 _COMPILING = threading.RLock()
-"""One thread at a time makes modules and compiles them."""
+"""Held by the thread that makes or compiles a module."""
 
 
 def load(text: str) -> ModuleType:
-    """The module of this text, plain Python until its functions are compiled.
+    """The module of this text; its functions are plain Python until they are compiled.
 
-    Raises ValueError when the cache folder cannot be written.
+    Raises ValueError if the cache folder cannot be written.
     """
     with _COMPILING:
         return _loaded(text)
@@ -67,22 +68,22 @@ def _loaded(text: str) -> ModuleType:
     sys.modules[name] = module  # before executing: Numba's cache finds functions by module name
     try:
         spec.loader.exec_module(module)
-    except BaseException:  # Ctrl-C while Numba is imported, for one
+    except BaseException:  # for example Ctrl-C while Numba is imported
         del sys.modules[name]
         raise
     return module
 
 
 def entry(text: str, name: str) -> Any:
-    """An entry of the module of this text, compiled: its address, which `lane_loops.call` takes.
+    """The address of a compiled entry of the module of this text, for `lane_loops.call`.
 
-    Raises as `load` does.
+    Raises ValueError if the cache folder cannot be written, and for an unknown version of Numba.
     """
     with _COMPILING:
         return _compiled_entry(text, name).address
 
 
-@functools.cache  # and so kept: the code must outlive its address
+@functools.cache  # keeps the compiled code alive, which is called by its address
 def _compiled_entry(text: str, name: str) -> Any:
     return _compiler().entry(load(text), name)
 
@@ -99,6 +100,6 @@ def _compiler() -> ModuleType:
 
 @functools.cache
 def driver(name: str) -> Any:
-    """A function that runs kernels over blocks, compiled.  Raises as `load` does."""
+    """A compiled function of `kernel_text.DRIVERS`.  Raises as `entry` does."""
     _compiler()
     return getattr(load(driver_text()), name)

@@ -1,7 +1,7 @@
-"""The kernel engine: a problem laid out in lanes, and the calls of its compiled module.
+"""The kernel engine lays a problem out in blocks of lanes and calls the compiled loops over them.
 
-Blocks of lanes are shared out to threads; each thread runs whole blocks, so that results depend on
-neither the number of threads nor the length of a call.
+Threads share the blocks.  A thread runs whole blocks, and no lane depends on another, so results
+depend on neither the number of threads nor the length of a call.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from aimctheory.simulator.lane_draws import Draws
 from aimctheory.simulator.lane_loops import Kept
 from aimctheory.simulator.noise import lane_words
 from aimctheory.simulator.plan import GRADIENT, Plan
-from aimctheory.simulator.problem import array_slope
+from aimctheory.simulator.problem import coupled_gradient
 
 Array = NDArray[np.float64]
 
 MOST_UPDATES = 2**27
 """Weights times steps that any processor does in less than a second."""
-_WORTH_A_THREAD = 1000  # steps of a block: some hundred microseconds
-_PAD = 16  # a block's last lanes are filled up to a whole vector of any width
+_WORTH_A_THREAD = 1000  # blocks times steps: some hundred microseconds of work
+_PAD = 16  # the lanes in use are filled up to a whole vector of any width
 
 
 def processors() -> int:
@@ -49,7 +49,10 @@ def processors() -> int:
 
 
 def threads() -> int:
-    """How many threads share the blocks: $AIMCTHEORY_THREADS, else one for each processor."""
+    """How many threads share the blocks: $AIMCTHEORY_THREADS, else one for each processor.
+
+    Raises ValueError if AIMCTHEORY_THREADS is not a positive integer.
+    """
     chosen = os.environ.get("AIMCTHEORY_THREADS")
     if chosen is None:
         return processors()
@@ -59,11 +62,11 @@ def threads() -> int:
 
 
 def least_window(elementwise: bool, lanes: int) -> int:
-    """Steps that no window should go below, for the loop over blocks to be worth its call.
+    """Steps that no window of the kernel engine should go below.
 
-    The loop looks at its lanes once a window, and in windows of a few steps does little else.
+    Each window looks at all lanes once (`lane_watch`), which takes about as long as a few steps.
     """
-    if not elementwise:  # each step is a call of its own
+    if not elementwise:  # coupled coordinates: each step is a call of its own
         return 1
     return max(STEPS_PER_CALL, min(16, MOST_UPDATES // lanes))
 
@@ -72,12 +75,11 @@ class Kernel:
     """The `Engine` that runs compiled kernels."""
 
     def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
-        self.problem, self.key = plan.problem, key
         problem = plan.problem
-        self.plan = plan
+        self.plan, self.problem, self.key = plan, problem, key
         self.text = module_text(plan)
-        self.used = problem.replicates * problem.coordinates
-        self.count = -(-self.used // LANES)
+        self.used = problem.replicates * problem.coordinates  # lanes
+        self.count = -(-self.used // LANES)  # blocks
         self.blocks, self.draws = self._lay_blocks(), self._lay_draws()
         states = len(plan.states)
         self._kept = Kept(
@@ -94,7 +96,7 @@ class Kernel:
     # ---- layout: (blocks, rows, LANES) -----------------------------------------------------------
 
     def _row(self, value: ArrayLike) -> Array:
-        """A number broadcast to one row of every block; padding repeats the last lane."""
+        """A number broadcast to one row of every block; lanes not in use repeat the last one."""
         shape = (self.problem.replicates, self.problem.coordinates)
         flat = np.broadcast_to(np.asarray(value, dtype=float), shape).ravel()
         padded = np.empty(self.count * LANES)
@@ -102,6 +104,7 @@ class Kernel:
         return padded.reshape(self.count, LANES)
 
     def _block(self, rows: list[Array]) -> Array:
+        """Rows as one array (blocks, rows, LANES); one row of zeros where there are none."""
         if not rows:
             return np.zeros((self.count, 1, LANES))
         return np.stack(rows, axis=1)
@@ -174,6 +177,7 @@ class Kernel:
             self._run_coupled(window)
 
     def _run(self, window: Window) -> None:
+        """One compiled call for all steps of some blocks; it stops where a lane has left."""
         steps, run = self._entry("steps"), kernel_cache.driver("run")
         blocks, draws, kept = self.blocks, self.draws, self._kept
 
@@ -188,18 +192,18 @@ class Kernel:
         self._share(share, self.count * (int(window.ends[-1]) - window.begin))
 
     def _run_coupled(self, window: Window) -> None:
-        """For each step one array call gives the gradients of all replicates, then lanes move."""
+        """At each step one array call gives the gradients of all replicates, then lanes move."""
         blocks, rows, layout = self.blocks, self.blocks.rows, self.blocks.layout
         query = 0 if blocks.points is rows else self._entry("query_points")
         if window.begin == 0 and query:
             kernel_cache.driver("gather")(query, blocks, 0, self.count)
-        # A view, as there is one row of points: it shows the points of every step to come.
+        # Points have one row, so this is a view, which shows the points of every step to come.
         weights = self._unblock(blocks.points[:, 0])
-        weights.flags.writeable = False  # they may be the states themselves
+        weights.flags.writeable = False  # the objective only reads them; they may be the states
         begin = window.begin
         for end, slot, close in zip(window.ends, window.slots, window.closes, strict=True):
             for k in range(begin, end):
-                self._single(k, query, array_slope(self.problem, weights, self._rows(k)))
+                self._single(k, query, coupled_gradient(self.problem, weights, self._batch(k)))
             begin = int(end)
             if slot >= 0:
                 self._kept.records[slot] = rows[:, : layout.states]
@@ -208,12 +212,13 @@ class Kernel:
                 rows[:, layout.states : layout.extremes] = 0.0
 
     def _single(self, k: int, query: Any, gradient: Array) -> None:
+        """Step k of all blocks."""
         steps, single = self._entry("steps"), kernel_cache.driver("single")
         blocks, draws, flat = self.blocks, self.draws, np.ravel(gradient)
         self._share(lambda a, b: single(steps, query, blocks, draws, flat, k, a, b), self.count)
 
-    def _rows(self, k: int) -> NDArray[np.intp] | None:
-        """The mini-batches of step k, (R, B); those of a group of steps are drawn together."""
+    def _batch(self, k: int) -> NDArray[np.intp] | None:
+        """The sample indices of step k, (R, B); those of a group of steps are drawn together."""
         objective = self.problem.objective
         if not objective.batch:
             return None
@@ -222,19 +227,19 @@ class Kernel:
             kernel_cache.driver("sample")(
                 self._batches, group_of(k), stream_hash(SAMPLE), self.draws.key, objective.samples
             )
-        rows: NDArray[np.intp] = self._batches[phase_of(k)]
-        return rows
+        indices: NDArray[np.intp] = self._batches[phase_of(k)]
+        return indices
 
     def _entry(self, name: str) -> Any:
         """The address of an entry of the kernel; compiled when first needed."""
         return kernel_cache.entry(self.text, name)
 
     def _share(self, work: Callable[[int, int], None], block_steps: int) -> None:
-        """Call `work` on all blocks, by several threads where that is worth asking them."""
+        """Call `work(first, last)` on ranges of blocks, in threads where that is worth it."""
         if self._workers == 1 or block_steps <= _WORTH_A_THREAD:
             work(0, self.count)
             return
-        # Long calls in more pieces than threads: processors are rarely equally free.
+        # A long call is cut into more pieces than threads, as processors are rarely equally free.
         pieces = self._workers * (1 if block_steps <= 64 * _WORTH_A_THREAD else 8)
         edges = np.unique(np.linspace(0, self.count, pieces + 1).astype(int)).tolist()
         for job in [self._pool.submit(work, a, b) for a, b in pairwise(edges)]:

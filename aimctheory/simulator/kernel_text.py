@@ -1,8 +1,8 @@
 """The text of a kernel: the recorded step, printed in source order under the names the step used.
 
-A generated module is plain Python: the response functions, the step, the lane loop and its entries.
-Its opening lines carry the digests of every file it calls, so that the hash of its text stands for
-everything the compiled code depends on.
+A generated module is plain Python: the response functions, the update of one element, and its two
+entries, which are loops over the lanes of a block.  Its first lines hold a digest of each file that
+it calls.  So the hash of the text stands for everything that the compiled code depends on.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import hashlib
 import inspect
 import re
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from aimctheory.simulator import lane_draws, lane_loops
 from aimctheory.simulator.block_layout import SOUND
 from aimctheory.simulator.draw_counter import raw_row
-from aimctheory.simulator.lane_cell import LaneCell, inputs
+from aimctheory.simulator.lane_response import LaneResponse, inputs
 from aimctheory.simulator.plan import Plan
 from aimctheory.tree import pulse as rules
 from aimctheory.tree.merge import merged_where
@@ -27,7 +28,7 @@ from aimctheory.tree.printed import lines, text
 from aimctheory.tree.recorder import Names, Node, Trace, record, recording_ops, walk
 
 RULES = "simulator.numba_rules"
-"""The file that says how kernels are compiled."""
+"""The file that says how Numba compiles kernels."""
 CALLED = (RULES, "tree.elementary", "simulator.block_layout", "simulator.noise")
 """The files whose functions a kernel calls."""
 DRIVER_CALLED = (
@@ -41,16 +42,17 @@ DRIVER_CALLED = (
     "simulator.lane_watch",
     "simulator.noise",
 )
-"""The files whose functions, and named tuples, the run over blocks uses."""
+"""The files whose functions or named tuples the driver uses."""
 ENTRIES = ("steps", "query_points")
-"""What is called from outside, all with the arguments of `lane_loops.call`."""
-DRIVERS = {
-    function.__name__: function
-    for function in (
-        lane_loops.run, lane_loops.replay, lane_loops.gather, lane_loops.single, lane_draws.sample
-    )
-}  # fmt: skip
-"""The functions that the engine calls."""
+"""The functions of a kernel that `lane_loops.call` calls."""
+DRIVERS: dict[str, Callable[..., Any]] = {
+    "run": lane_loops.run,
+    "replay": lane_loops.replay,
+    "gather": lane_loops.gather,
+    "single": lane_loops.single,
+    "sample": lane_draws.sample,
+}
+"""The functions that the kernel engine calls; together they make one module, the driver."""
 
 _HEAD = '''"""{title}
 
@@ -120,24 +122,26 @@ def query_points(block, number, points, scalar, n, k, first, last):
 
 
 def module_text(made: Plan) -> str:
-    """The whole module of a plan, under 80 lines."""
+    """The module of a plan, of 80 lines at most."""
     problem = made.problem
     extra = {
-        f"{kind}_{array}": "".join(f", {array}_{n}" for n in cell.numbers)
-        for array, cell in made.cells.items()
+        f"{kind}_{array}": "".join(f", {array}_{n}" for n in response.numbers)
+        for array, response in made.responses.items()
         for kind in ("pulse", "response")
     }
     head = _HEAD.format(
-        title=_title(made), origin=" from one recorded step", digests=_digests(CALLED),
+        title=_title(made),
+        origin=" from one recorded step",
+        digests=_digests(CALLED),
         imports=_IMPORTS,
-    )  # fmt: skip
+    )
     parts = [head.rstrip() + "\n"]
     calls = {
         (n.kind, n.label)
         for n in walk(made.update.result.values())
         if n.kind in ("pulse", "response")
     }
-    parts += [_pulse_text(kind, array, made.cells[array]) for kind, array in sorted(calls)]
+    parts += [_pulse_text(kind, array, made.responses[array]) for kind, array in sorted(calls)]
     device_inputs = {name for names in extra.values() for name in names.split(", ") if name}
     arguments = _arguments(made, made.update, device_inputs)
     parts.append(_function("update", arguments, made.update, extra))
@@ -164,18 +168,19 @@ def _wrapped(line: str) -> str:
 
 
 def _title(made: Plan) -> str:
+    """What the module computes, and what its settled numbers stand for."""
     problem = made.problem
-    cells = (
+    devices = (
         ", ".join(f"{a} on {d.response.title}" for a, d in problem.devices.items()) or "no device"
     )
     drawn = ", ".join(f"{problem.laws[s].form.id} {s} noise" for s, _ in made.streams) or "no noise"
-    title = f"{problem.algorithm.title}: {cells}; {problem.objective.title}; {drawn}."
+    title = f"{problem.algorithm.title}: {devices}; {problem.objective.title}; {drawn}."
     fixed = [
         f"{array}_{name} = {text(_named(node, array))}, of each lane."
-        for array, cell in made.cells.items()
-        for name, node in cell.fixed.items()
+        for array, response in made.responses.items()
+        for name, node in response.fixed.items()
     ]
-    # It becomes a docstring, which neither a backslash nor a quotation mark may disturb.
+    # The title stands in a docstring, which a backslash or a quotation mark would break.
     return "\n".join([title, *fixed]).replace("\\", "/").replace('"', "'")
 
 
@@ -185,23 +190,25 @@ def digest(name: str) -> str:
     return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
-# Read when this is imported, as the files are (`numba_rules` when the first kernel is loaded, which
-# looks again): a later edit is not what will run.
+# Digests are taken now, when the files are imported: after a later edit, the old code still runs.
+# (`numba_rules` is imported with the first kernel only; `kernel_cache` compares its digest then.)
 DIGESTS = {name: digest(name) for name in (*CALLED, *DRIVER_CALLED)}
 _RUN = {name: inspect.getsource(function) for name, function in DRIVERS.items()}
 
 
 def _digests(called: Iterable[str]) -> str:
+    """The lines that name files and their digests."""
     return "\n".join(f"aimctheory.{name} {DIGESTS[name]}" for name in called)
 
 
 def driver_text() -> str:
-    """The module of the run over blocks, which serves every kernel of the same files."""
+    """The module of the driver, the loops over blocks; one driver serves all kernels."""
     head = _HEAD.format(
-        title="The run over blocks of lanes, as it stands in aimctheory.simulator.",
+        title="The loops over blocks of lanes, as they stand in aimctheory.simulator.lane_loops.",
         origin="",
-        digests=_digests(DRIVER_CALLED), imports=_DRIVER_IMPORTS,
-    )  # fmt: skip
+        digests=_digests(DRIVER_CALLED),
+        imports=_DRIVER_IMPORTS,
+    )
     texts = (f"\n@driver\n{text}" for text in _RUN.values())
     return head.rstrip() + "\n" + "".join(texts)
 
@@ -210,21 +217,22 @@ def _indented(output: Iterable[str], spaces: int = 4) -> str:
     return "\n".join(" " * spaces + line for line in output)
 
 
-_PULSES: WeakKeyDictionary[LaneCell, dict[tuple[str, str], str]] = WeakKeyDictionary()
+_PULSES: WeakKeyDictionary[LaneResponse, dict[tuple[str, str], str]] = WeakKeyDictionary()
 
 
-def _pulse_text(kind: str, array: str, cell: LaneCell) -> str:
+def _pulse_text(kind: str, array: str, response: LaneResponse) -> str:
     """The response function of an array, printed once: it is half of what a short run takes."""
-    known = _PULSES.setdefault(cell, {})
+    known = _PULSES.setdefault(response, {})
     if (kind, array) not in known:
-        known[kind, array] = _printed_pulse(kind, array, cell)
+        known[kind, array] = _printed_pulse(kind, array, response)
     return known[kind, array]
 
 
-def _printed_pulse(kind: str, array: str, cell: LaneCell) -> str:
-    """The rule of `tree.pulse` of this kind, recorded on the formulas of a cell."""
+def _printed_pulse(kind: str, array: str, response: LaneResponse) -> str:
+    """The rule of `tree.pulse` of this kind, recorded on the formulas of a response."""
     w, d = (Node("input", (), name) for name in "wd")
-    responses = Names("response", {"up": _named(cell.up, array), "down": _named(cell.down, array)})
+    up, down = (_named(tree, array) for tree in (response.up, response.down))
+    responses = Names("response", {"up": up, "down": down})
     ops = replace(recording_ops(), where=merged_where)
     if kind == "pulse":
         trace = record(rules.pulse, w, d, responses, ops, watched=(rules.response,))
@@ -236,7 +244,7 @@ def _printed_pulse(kind: str, array: str, cell: LaneCell) -> str:
     return _PULSE.format(
         kind=kind,
         array=array,
-        numbers="".join(f", {array}_{n}" for n in cell.numbers),
+        numbers="".join(f", {array}_{n}" for n in response.numbers),
         lines=_indented(body) or "    # the ideal cell",
         result=names.get(id(value)) or text(value, names),
     )
@@ -258,34 +266,40 @@ def _arguments(made: Plan, trace: Trace, device_inputs: set[str]) -> list[str]:
 
 
 def _function(name: str, arguments: list[str], trace: Trace, extra: Mapping[str, str]) -> str:
+    """A recorded function as text; `extra` are the numbers that pulses and responses take."""
     body, found = lines(trace, extra)
     return _FUNCTION.format(
-        name=name, arguments=", ".join(arguments), lines=_indented(body) or "    # as it stands",
+        name=name,
+        arguments=", ".join(arguments),
+        lines=_indented(body) or "    # as it stands",
         results=", ".join(found.values()),
-    )  # fmt: skip
+    )
 
 
 def _assigned(pairs: Iterable[tuple[str, str]], spaces: int) -> str:
-    """Assignments target = value, as many to a line as fit."""
-    rows: list[list[tuple[str, str]]] = []
+    """Assignments target = value, several to a line as long as they fit."""
+    packed: list[list[tuple[str, str]]] = [[]]
     for pair in pairs:
-        width = spaces + sum(len(a) + len(b) + 4 for a, b in (*(rows[-1] if rows else ()), pair))
-        if not rows or width > 98:
-            rows.append([])
-        rows[-1].append(pair)
-    sides = ((", ".join(a for a, _ in row), ", ".join(b for _, b in row)) for row in rows)
-    return _indented((f"{targets} = {values}" for targets, values in sides), spaces)
+        width = spaces + sum(len(a) + len(b) + 4 for a, b in (*packed[-1], pair))
+        if packed[-1] and width > 98:
+            packed.append([])
+        packed[-1].append(pair)
+    sides = ((", ".join(a for a, _ in line), ", ".join(b for _, b in line)) for line in packed)
+    return _indented((f"{targets} = {values}" for targets, values in sides if targets), spaces)
 
 
 def _scalars(made: Plan, used: list[str]) -> str:
+    """The numbers that all lanes share, taken out of their array once."""
     return _assigned(((n, f"scalar[{i}]") for i, n in enumerate(made.scalars) if n in used), 4)
 
 
 def _row(buffer: str, row: int) -> str:
+    """Lane j in a row of a flat array."""
     return f"{buffer}[j]" if row == 0 else f"{buffer}[{row} * LANES + j]"
 
 
 def _load(made: Plan, used: list[str]) -> str:
+    """The states and numbers of a lane that the query uses."""
     rows = [
         (f"state_{s}", _row("block", i)) for i, s in enumerate(made.states) if f"state_{s}" in used
     ]
@@ -294,40 +308,49 @@ def _load(made: Plan, used: list[str]) -> str:
 
 
 def _steps(made: Plan, arguments: list[str]) -> str:
-    """The lane loop: a lane's states, sums and extremes are loaded, moved on by a step and stored.
+    """The lane loop: loads the rows of a lane, takes one step and stores them.
 
-    One step at a time, although four are drawn together: a lane's steps depend on each other, and
-    the processor would wait for them, whereas the lanes of one step can all be under way at once.
+    The loop over steps is outside the loop over lanes.  The steps of a lane depend on each other,
+    so the processor would have to wait for each of them; the lanes of one step do not.
     """
-    layout = made.layout
-    arrays, unsafe = (made.arrays, made.unsafe) if layout.watched else ((), ())
-    rows = [(row, i) for i, row in enumerate(layout.names) if row != SOUND or unsafe]
-    results = [f"state_{s}" for s in made.states] + [f"average_{a}" for a in made.averages]
-    body = [f"{a} = {_draw(a, made)}" for a in arguments if a.startswith("raw_")]
-    given = ["float64(k + phase)" if a == "k" else a for a in arguments]
-    body.append(f"{', '.join(results)} = update({', '.join(given)})")
-    for row, moment in layout.moment_rows.items():
-        body.append(f"{row} += {' * '.join(f'average_{name}' for name in moment)}")
-    for a in arrays:
-        low, high = (
-            f"where(state_{a} {sign} {kind}_{a}, state_{a}, {kind}_{a})"
-            for kind, sign in (("low", "<"), ("high", ">"))
-        )
-        body += [f"low_{a} = {low}", f"high_{a} = {high}"]
-    body += [f"{SOUND} += state_{s} - state_{s}" for s in unsafe]
-    load = [(name, _row("block", row)) for name, row in rows]
-    load += [(n, _row("number", i)) for i, n in enumerate(made.lane_numbers) if n in arguments]
-    store = [(_row("block", row), name) for name, row in rows]
+    rows = [
+        (name, _row("block", i))
+        for i, name in enumerate(made.layout.names)
+        if name != SOUND or made.unsafe
+    ]
+    numbers = [
+        (name, _row("number", i)) for i, name in enumerate(made.lane_numbers) if name in arguments
+    ]
     printed = _STEPS.format(
         scalars=_scalars(made, arguments),
-        load=_assigned(load, 12),
-        body=_indented(body, 12),
-        store=_assigned(store, 12),
+        load=_assigned(rows + numbers, 12),
+        body=_indented(_one_step(made, arguments), 12),
+        store=_assigned([(place, name) for name, place in rows], 12),
     )
     return "\n".join(line for line in printed.split("\n") if line.strip() or not line)
 
 
+def _one_step(made: Plan, arguments: list[str]) -> list[str]:
+    """The lines that take one step of a lane: its draws, the update, its moments, its watch."""
+    layout = made.layout
+    results = [f"state_{s}" for s in made.states] + [f"average_{a}" for a in made.averages]
+    given = ["float64(k + phase)" if a == "k" else a for a in arguments]
+    body = [f"{a} = {_draw(a, made)}" for a in arguments if a.startswith("raw_")]
+    body.append(f"{', '.join(results)} = update({', '.join(given)})")
+    for row, moment in layout.moment_rows.items():
+        body.append(f"{row} += {' * '.join(f'average_{name}' for name in moment)}")
+    for array, (low, high) in layout.extreme_rows.items():
+        weight = f"state_{array}"
+        body.append(f"{low} = where({weight} < {low}, {weight}, {low})")
+        body.append(f"{high} = where({weight} > {high}, {weight}, {high})")
+    if layout.watched:
+        # 0 as long as the state is finite, then NaN for good.
+        body += [f"{SOUND} += state_{s} - state_{s}" for s in made.unsafe]
+    return body
+
+
 def _draw(argument: str, made: Plan) -> str:
+    """How the draw of a stream is read from its word in `raw`."""
     name = argument.removeprefix("raw_")
     stream = [s for s, _ in made.streams].index(name)
     row = f"({raw_row(stream)} + phase)" if stream else "phase"

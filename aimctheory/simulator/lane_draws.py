@@ -1,7 +1,8 @@
-"""The raw draws of blocks of lanes, made by group of steps and kept until the next group is needed.
+"""The raw draws of blocks of lanes, in compiled loops.
 
-The compiled reading of what `noise.raw_draws` and `noise.sample_indices` do with NumPy, with the
-same bits; `draw_counter` says which counter a draw has.
+A block keeps the raw draws of one group of steps until a step of another group needs its own.
+`noise.raw_draws` and `noise.sample_indices` make the same draws with NumPy, with the same bits;
+`draw_counter` says which counter a draw has.
 """
 
 from __future__ import annotations
@@ -10,23 +11,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from aimctheory.simulator.block_layout import Rows, wide_vectors
+from aimctheory.simulator.block_layout import AnyArray, wide_vectors
 from aimctheory.simulator.draw_counter import STEPS_PER_CALL, STEPS_PER_PAIR, group_of
 from aimctheory.simulator.noise import normal_pair, one_of, philox, philox_of_lane
 
 
 class Draws(NamedTuple):
-    """The raw draws of one group of steps of every block, and what they are made of."""
+    """The raw draws of one group of steps in every block, and the counters and key behind them."""
 
-    raw: Rows  # (blocks, streams, STEPS_PER_CALL, LANES): bits of a normal, or word of a uniform
-    group: Rows  # (blocks,): whose draws lie in `raw`
-    normal: Rows  # (streams,): whether a stream draws normals
-    streams: Rows  # (streams,): their hashes
-    lane: Rows  # (blocks, streams, 3, LANES): `noise.lane_words` of coordinate and replicate
-    key: Rows  # (2,)
+    raw: AnyArray  # (blocks, streams, STEPS_PER_CALL, LANES): what `fill` makes
+    group: AnyArray  # (blocks,): the group of steps whose draws `raw` holds, −1 for none
+    normal: AnyArray  # (streams,): whether a stream draws normals
+    streams: AnyArray  # (streams,): their hashes
+    lane: AnyArray  # (blocks, streams, 3, LANES): `noise.lane_words` of coordinate and replicate
+    key: AnyArray  # (2,)
 
 
-def fill(draws: Draws, words: Rows, group: int, b: int, n: int) -> None:
+def fill(draws: Draws, words: AnyArray, group: int, b: int, n: int) -> None:
     """Make the raw draws of one group of steps of block b; `words` (4, LANES) is scratch room.
 
     A raw draw is one word: the bits of a normal (`noise.normal_of`), or the word of a uniform.
@@ -36,9 +37,14 @@ def fill(draws: Draws, words: Rows, group: int, b: int, n: int) -> None:
     for s in range(draws.streams.size):
         for j in range(n):
             words[0, j], words[1, j], words[2, j], words[3, j] = philox_of_lane(
-                np.uint32(group), draws.streams[s], lane[b, s, 0, j], lane[b, s, 1, j],
-                lane[b, s, 2, j], key[0], key[1],
-            )  # fmt: skip
+                np.uint32(group),
+                draws.streams[s],
+                lane[b, s, 0, j],
+                lane[b, s, 1, j],
+                lane[b, s, 2, j],
+                key[0],
+                key[1],
+            )
         if draws.normal[s]:
             for phase in range(0, STEPS_PER_CALL, STEPS_PER_PAIR):
                 for j in range(n):
@@ -51,15 +57,15 @@ def fill(draws: Draws, words: Rows, group: int, b: int, n: int) -> None:
                     raw[b, s, phase, j] = words[phase, j]
 
 
-def refill(draws: Draws, words: Rows, k: int, b: int, n: int) -> None:
-    """Make the raw draws that step k of block b needs, unless they lie there already."""
+def refill(draws: Draws, words: AnyArray, k: int, b: int, n: int) -> None:
+    """Make the raw draws that step k of block b needs, unless `raw` holds them already."""
     group = group_of(k)
     if group != draws.group[b]:
         draws.group[b] = group
         fill(draws, words, group, b, n)
 
 
-def sample(indices: Rows, group: int, stream: int, key: Rows, samples: int) -> None:
+def sample(indices: AnyArray, group: int, stream: int, key: AnyArray, samples: int) -> None:
     """The mini-batches of one group of steps: sample indices (STEPS_PER_CALL, R, B)."""
     for r in range(indices.shape[1]):
         for i in range(indices.shape[2]):
@@ -71,4 +77,4 @@ def sample(indices: Rows, group: int, stream: int, key: Rows, samples: int) -> N
 
 
 KERNEL_FUNCTIONS = (fill, refill)
-"""What Numba has to know."""
+"""The functions that compiled code calls."""

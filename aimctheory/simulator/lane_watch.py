@@ -1,15 +1,16 @@
 """Who has left the dynamic range, or is no longer finite, in a block of lanes.
 
-`dynamic_range` says what that means.  To write down who is outside after every step would cost as
-much as the step.  So the step of an elementwise objective keeps the smallest and the largest weight
-since the last look; at a pause `escaped` asks whether anybody left, and only if so is the block run
-again from the last look, step by step, for `note` to write down who and when.  A step of coupled
-coordinates is a call of its own, and is followed by a look at the states (`astray`).
+`dynamic_range` says what both mean.  To write down who is outside after every step would cost as
+much as the step.  Therefore the step of an elementwise objective only keeps the smallest and the
+largest weight of each lane since the last look (`watch_from`).  At the next pause `escaped` asks
+whether any lane has left or broken.  If so, the block is run again from the last look, step by
+step, and `note` writes down who and when.  A step of coupled coordinates is a call of its own,
+after which `astray` looks at the states themselves.
 """
 
 from __future__ import annotations
 
-from aimctheory.simulator.block_layout import Blocks, Rows, high_of, low_of, wide_vectors
+from aimctheory.simulator.block_layout import AnyArray, Blocks, high_of, low_of, wide_vectors
 from aimctheory.simulator.dynamic_range import broken, outside
 
 
@@ -63,10 +64,10 @@ def astray(blocks: Blocks, b: int, n: int) -> bool:
     return strange
 
 
-def note(rows: Rows, blocks: Blocks, step: int, b: int, n: int) -> None:
-    """Write `step` to every lane that is outside its range, or not finite, for the first time.
+def note(rows: AnyArray, blocks: Blocks, step: int, b: int, n: int) -> None:
+    """Note `step` for every lane that is outside its range, or not finite, for the first time.
 
-    `rows` are the blocks' own, or their start while a block is run again.
+    `rows` are ``blocks.rows``, or ``blocks.start`` in a block that is run again.
     """
     bounds, left, broke, layout = blocks.bounds, blocks.left, blocks.broke, blocks.layout
     at = min(b, len(bounds) - 1)
@@ -82,4 +83,4 @@ def note(rows: Rows, blocks: Blocks, step: int, b: int, n: int) -> None:
 
 
 KERNEL_FUNCTIONS = (watch_from, escaped, astray, note)
-"""What Numba has to know."""
+"""The functions that compiled code calls."""

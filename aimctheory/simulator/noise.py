@@ -1,13 +1,13 @@
 """From the words of a counter-based generator to normals, uniforms and sample indices.
 
-`draw_counter` says which counter and key a draw has; this module holds the generator, the maps
-from its words to numbers, and the NumPy reading of a whole draw (`raw_draws`, `sample_indices`).
-It holds no state, so a number does not depend on threads, chunks, order, or on how many other
-numbers were asked for.  `lane_draws` is the compiled reading, for a block of lanes.
+`draw_counter` says which counter and key a draw has.  This module has the generator, the maps from
+its words to numbers, and whole draws with NumPy (`raw_draws`, `sample_indices`); `lane_draws` makes
+the same draws in compiled loops.  Nothing here has a state, so a number does not depend on threads,
+windows, order, or on how many other numbers were asked for.
 
-The functions in `KERNEL_FUNCTIONS` are written once and read twice: by NumPy on arrays, and by
-Numba, one lane at a time, with the same bits.  Hence the casts: Numba widens ``uint32 + uint32``
-and ``float32 * 2.0`` where NumPy does not.
+The functions in `KERNEL_FUNCTIONS` are written once and read twice: NumPy calls them with arrays,
+Numba compiles them for one lane, and both give the same bits.  This needs the many casts: Numba
+widens ``uint32 + uint32`` and ``float32 * 2.0``, NumPy does not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def philox(
 
 
 def lane_words(c1: Lanes, c2: Lanes, k0: Lanes) -> tuple[Lanes, Lanes, Lanes]:
-    """What the first two rounds make of the words c1, c2 of a lane, which no step changes."""
+    """The part of the first two rounds that depends on the counter's words c1, c2 only.
+
+    These are the coordinate and the replicate, which are the same at every step of a lane: the
+    compiled loops compute this part once.
+    """
     product = np.uint64(c2) * np.uint64(0xCD9E8D57)
     word = (product >> _WORD_BITS) ^ np.uint64(c1) ^ np.uint64(k0)
     second = word * np.uint64(0xD2511F53)
@@ -65,9 +69,9 @@ def lane_words(c1: Lanes, c2: Lanes, k0: Lanes) -> tuple[Lanes, Lanes, Lanes]:
 def philox_of_lane(
     c0: Lanes, c3: Lanes, a: Lanes, b: Lanes, c: Lanes, k0: Lanes, k1: Lanes
 ) -> tuple[Lanes, Lanes, Lanes, Lanes]:
-    """`philox` from the `lane_words` a, b, c: the eight rounds that are left."""
-    # In 64-bit lanes one multiplication gives both halves of a product, and the upper halves of the
-    # lanes may hold rubbish until the next mask: half the instructions of 32-bit lanes.
+    """`philox` from the `lane_words` a, b, c: the rest of two rounds, and eight more."""
+    # With 64-bit integers one multiplication gives both halves of a product.  The upper halves may
+    # hold rubbish until the next mask.  This takes half the instructions of 32-bit integers.
     low_key, high_key = np.uint64(k0), np.uint64(k1)
     product = np.uint64(c0) * np.uint64(0xD2511F53)
     word = ((product >> _WORD_BITS) ^ np.uint64(c3) ^ high_key) & _LOW_WORD
@@ -97,18 +101,18 @@ def philox_of_lane(
 def normal_pair(a: Lanes, b: Lanes) -> tuple[Lanes, Lanes]:
     """Two independent standard normals, float32, from two uniform 32-bit words.
 
-    Box-Muller, r = sqrt(-2 log u) and the pair (r cos t, r sin t), in single precision and without
-    branches.  u = (a // 2 + 1/2) / 2^31; the two top bits of b are the signs of the pair and the
-    other thirty the angle in one quadrant.
+    The transform of Box and Muller, r = sqrt(-2 log u) and the pair (r cos t, r sin t), in single
+    precision and without branches.  u = (a // 2 + 1/2) / 2^31; the two top bits of b are the signs
+    of the pair, the other thirty are the angle in one quadrant.
 
-    Limits: |z| <= 6.66, the radius of u = 2^-32, which a normal exceeds once in 3.6e10.  The
-    probability of a radius beyond x is a multiple of 2^-31, so that it is right to 0.1 % at 5.5 and
-    to 2 % at 6.  A normal is the exact one of its words within 3e-7 r + 6e-8 / r.
+    Limits: |z| <= 6.66, the radius of u = 2^-32, which an exact normal exceeds once in 3.6e10.  The
+    probability of a radius beyond x is a multiple of 2^-31: its relative error is 0.1 % at 5.5 and
+    2 % at 6.  The rounding error of a normal is at most 3e-7 r + 6e-8 / r.
     """
     u = np.float32(np.uint32(a >> np.uint32(1)).view(np.int32)) + np.float32(0.5)
     radius = np.sqrt(_minus_two_log(u))
 
-    # The quadrant is [-1, 1] quarter turns around pi/4, so that cos and sin are even -+ odd part.
+    # t in [-1, 1] is the angle from pi/4 in units of pi/4: cos and sin are even -+ odd part in t.
     t = np.float32(np.uint32(b << np.uint32(2)).view(np.int32)) * np.float32(2.0**-31)
     y = t * t
     even = (np.float32(0.70710676) + y * np.float32(-0.21808888)) + (y * y) * (
@@ -131,11 +135,12 @@ def normal_pair(a: Lanes, b: Lanes) -> tuple[Lanes, Lanes]:
 def _minus_two_log(x: Lanes) -> Lanes:
     """-2 log(x / 2^31), float32, for x = 2^(31 + k) (1 + f) in [1/2, 2^31], 1/2 <= (1 + f)^2 <= 2.
 
-    Short chains of dependent operations (Estrin), because their latency is what the loop waits for.
+    The polynomial is evaluated by Estrin's scheme: its chains of dependent operations are short,
+    and the loop waits for the longest one.
     """
     sqrt_half = np.int32(0x3F3504F3)
     bits = np.float32(x).view(np.int32)  # Numba views only what is visibly a NumPy scalar
-    bits = np.int32(bits - np.int32(0x4EB504F3))  # of sqrt(1/2) 2^31
+    bits = np.int32(bits - np.int32(0x4EB504F3))  # the bits of sqrt(1/2) 2^31
     k = np.float32(np.int32(bits >> np.int32(23)))
     f = np.int32(np.int32(bits & np.int32(0x7FFFFF)) + sqrt_half).view(np.float32) - np.float32(1.0)
     square = f * f
@@ -148,7 +153,7 @@ def _minus_two_log(x: Lanes) -> Lanes:
 
 
 def normal_of(a: Lanes) -> Lanes:
-    """The normal whose single-precision bits are kept in a word, float64.
+    """The normal whose single-precision bits are stored in a word, float64.
 
     >>> normal_of(np.array([0x3F800000], dtype=np.uint32))
     array([1.])
@@ -166,7 +171,9 @@ def unit_uniform(a: Lanes) -> Lanes:
 
 
 def one_of(a: Lanes, samples: Lanes) -> Lanes:
-    """floor(a samples / 2^32): one of range(samples), each within ``samples`` / 2^32 relative.
+    """The sample index floor(a samples / 2^32).
+
+    The probability of each index is 1 / ``samples`` with a relative error below ``samples`` / 2^32.
 
     >>> one_of(np.array([0, 2**31, 2**32 - 1], dtype=np.uint32), 10)
     array([0, 5, 9], dtype=uint64)
@@ -184,7 +191,7 @@ KERNEL_FUNCTIONS = (
     unit_uniform,
     one_of,
 )
-"""What Numba has to know, callees first."""
+"""The functions that compiled code calls, callees first."""
 
 
 def _words(
@@ -203,9 +210,9 @@ def raw_draws(
 ) -> NDArray[np.float64]:
     """The raw draws of one stream at one step, float64 of shape (R, C).
 
-    ``kind`` is "normal" (`normal_pair`, widened) or "uniform" (`unit_uniform`); ``replicates`` (R,)
-    and ``coordinates`` (C,) are the integer names of the lanes, below 2^32, and ``step`` is below
-    2^34.
+    ``kind`` is "normal" (`normal_pair`, widened) or "uniform" (`unit_uniform`).  ``replicates``
+    (R,) and ``coordinates`` (C,) are integers below 2^32; ``step`` is an integer below 2^34.
+    Raises ValueError for another kind.
 
     >>> from aimctheory.simulator.draw_counter import key_from
     >>> one = raw_draws("normal", key_from(1), "gradient", [7], [0, 3], step=5)
@@ -218,7 +225,7 @@ def raw_draws(
     if kind == "uniform":
         return np.asarray(unit_uniform(words[phase]), dtype=np.float64)
     if kind == "normal":
-        place = phase % STEPS_PER_PAIR
+        place = phase % STEPS_PER_PAIR  # two steps share a pair of normals
         first = phase - place
         pair = normal_pair(words[first], words[first + 1])
         return np.asarray(pair[place], dtype=np.float64)
@@ -230,7 +237,7 @@ def sample_indices(
 ) -> NDArray[np.intp]:
     """The mini-batches of one step: sample indices of shape (R, batch), drawn with replacement.
 
-    The word is that of stream `SAMPLE` with the position in the batch as coordinate (`one_of`).
+    They are draws of stream `SAMPLE`, with the position in the batch as coordinate (`one_of`).
 
     >>> from aimctheory.simulator.draw_counter import key_from
     >>> sample_indices(key_from(1), 0, range(2), batch=3, samples=10).shape

@@ -1,8 +1,8 @@
-"""What Numba is told: the compiled meaning of the plain functions that kernels are made of.
+"""How Numba compiles kernels and the loops around them.
 
-Importing this imports Numba.  Generated modules and `lane_loops` are ordinary Python; compiled,
-`where` becomes a select without branches, `lane_loops.call` a call by address, and
-`block_layout.wide_vectors` a permission for the compiler.
+Generated modules and the loops are ordinary Python.  Compiled, three functions become something
+else: `elementary.where` a select without branches, `lane_loops.call` a call by address, and
+`block_layout.wide_vectors` a permission for the compiler.  Importing this module imports Numba.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KNOWN = ("0.62", "0.69")
 
 
 def require_known(version: str) -> None:
-    """Raises ValueError for a version of Numba outside `KNOWN`: its internals may be others."""
+    """Raises ValueError for a version of Numba outside `KNOWN`: this module uses its internals."""
 
     def number(text: str) -> list[int]:
         return [int(part) for part in re.findall(r"\d+", text)[:2]]
@@ -74,7 +74,8 @@ def _wide_vectors_type(context: Any) -> Any:
 
 @lower_builtin(block_layout.wide_vectors)
 def _wide_vectors(target: Any, builder: Any, signature: Any, values: Any) -> Any:
-    # Left to itself LLVM uses half of AVX-512.  llvmlite's own `add` knows bare words only.
+    # By default LLVM uses half of the width of AVX-512.  The `add` of llvmlite's own class accepts
+    # bare words only, so that of its base class is called.
     set.add(builder.function.attributes, '"prefer-vector-width"="512"')
     return target.get_dummy_value()
 
@@ -126,16 +127,17 @@ for _loop in (
     register_jitable(**_PLAIN)(_loop)
 
 inlined = njit(inline="always", error_model="numpy")
-"""Decorates what kernel functions call within their module."""
+"""Decorates the functions of a kernel that its entries call."""
 
 driver = njit(cache=True, nogil=True, no_cfunc_wrapper=True, error_model="numpy")
-"""Decorates what Python calls: the run over blocks."""
+"""Decorates the loops over blocks, which Python calls."""
 
 
 def entry(module: ModuleType, name: str) -> Any:
-    """An entry of a generated module, compiled to be called by its address, the rest inlined.
+    """An entry of a generated module, compiled to be called by its address.
 
-    The third array of `steps` is the words of raw draws, that of `query_points` room for points.
+    The module's other functions are inlined.  The third array of `steps` holds raw draws, which are
+    words; that of `query_points` holds points.
     """
     for other, value in list(vars(module).items()):
         own = isfunction(value) and value.__module__ == module.__name__

@@ -1,6 +1,6 @@
-"""What a run computes for one element in one step: recorded once, before any engine starts.
+"""The plan of a run: the iteration of one element, recorded once before any engine starts.
 
-A step that branches, or forgets a state, fails here, alike for every engine.
+A step that branches or forgets a state fails here, and so fails alike in every engine.
 """
 
 from __future__ import annotations
@@ -12,18 +12,23 @@ from typing import Any
 import numpy as np
 
 from aimctheory.simulator.block_layout import BlockLayout
-from aimctheory.simulator.lane_cell import LaneCell, inputs, lane_cell
+from aimctheory.simulator.lane_response import LaneResponse, inputs, lane_response
 from aimctheory.simulator.problem import Problem, update
 from aimctheory.tree.recorded_step import StepInputs, check_states, step_inputs
 from aimctheory.tree.recorder import Names, Node, Ops, Trace, as_node, record
 
 GRADIENT = "objective_gradient"
-"""The lane number that carries the gradient of an objective whose coordinates are coupled."""
+"""The number of a lane that holds the gradient, if the objective's coordinates are coupled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a kernel is made of: the recorded update and where each of its inputs comes from."""
+    """What a kernel is made of: the recorded update, and where each of its inputs comes from.
+
+    `streams` are the noise streams that the step draws from, each with "element", "row" or
+    "column".  `numbers` are all numbers by name: the `scalars` are the same for all lanes,
+    `lane_numbers` differ between them.
+    """
 
     problem: Problem
     update: Trace
@@ -31,7 +36,7 @@ class Plan:
     states: tuple[str, ...]
     averages: tuple[str, ...]
     streams: tuple[tuple[str, str], ...]
-    cells: Mapping[str, LaneCell]
+    responses: Mapping[str, LaneResponse]
     numbers: Mapping[str, Any]
     scalars: tuple[str, ...]
     lane_numbers: tuple[str, ...]
@@ -45,17 +50,17 @@ class Plan:
     def layout(self) -> BlockLayout:
         """The rows of a block.
 
-        The step itself keeps the extremes of elementwise objectives only: where coordinates are
-        coupled, the dynamic range is looked at after every step.
+        A block of coupled coordinates needs no extremes: it is looked at after every step.
         """
         watched = self.problem.objective.elementwise
         return BlockLayout(self.states, self.arrays, tuple(self.problem.moments), watched)
 
     @property
     def unsafe(self) -> tuple[str, ...]:
-        """The states that may be finite again after they were not, between two looks.
+        """The states that may be infinite or NaN and then finite again between two looks.
 
-        Of a pulse on its own weight, as nearly all arrays are, nothing finite comes back.
+        A block needs a flag for these (the row `SOUND`).  A pulse on its own weight stays NaN or
+        infinite once it is, so such a state needs no flag; nearly all arrays are of this kind.
         """
 
         def kept(state: str) -> bool:
@@ -66,7 +71,7 @@ class Plan:
 
     @property
     def points_are_states(self) -> bool:
-        """Whether the rows of a block are the points where gradients are taken, as they stand."""
+        """Whether the rows of a block (one state, no moments) are the points of the gradients."""
         if len(self.layout.names) > 1:
             return False
         point = self.query.result["value"]
@@ -76,13 +81,14 @@ class Plan:
 def plan(problem: Problem) -> Plan:
     """Record one iteration of `problem`.
 
-    Raises ValueError where the step does what a step cannot (branch, return a state twice or not).
+    Raises ValueError if the step branches, does not return every state once, or does anything else
+    that `tree.recorder` refuses.
     """
     inputs_of_step = step_inputs(problem.algorithm)
     streams = _Streams(problem, inputs_of_step.ops)
     trace, query = _recorded(problem, inputs_of_step, streams)
-    cells = {array: lane_cell(device) for array, device in problem.devices.items()}
-    numbers = _numbers(problem, cells, trace, query)
+    responses = {array: lane_response(device) for array, device in problem.devices.items()}
+    numbers = _numbers(problem, responses, trace, query)
     of_lanes = tuple(name for name in numbers if np.ndim(numbers[name]))
     return Plan(
         problem=problem,
@@ -91,7 +97,7 @@ def plan(problem: Problem) -> Plan:
         states=tuple(problem.algorithm.states),
         averages=tuple(problem.averages),
         streams=streams.drawn,
-        cells=cells,
+        responses=responses,
         numbers=numbers,
         scalars=tuple(name for name in numbers if name not in of_lanes),
         lane_numbers=of_lanes if problem.objective.elementwise else (*of_lanes, GRADIENT),
@@ -99,7 +105,7 @@ def plan(problem: Problem) -> Plan:
 
 
 class _Streams:
-    """The noise streams of a problem while its step is recorded, and what the step drew of them."""
+    """The noise streams of a problem, and the draws that its step asks for while it is recorded."""
 
     def __init__(self, problem: Problem, ops: Ops) -> None:
         self.laws = problem.laws
@@ -130,26 +136,26 @@ class _Streams:
 
     @property
     def drawn(self) -> tuple[tuple[str, str], ...]:
-        """The streams that were drawn from, and per what, in the order of the algorithm."""
+        """The streams that the step drew from, each with "element", "row" or "column"."""
         return tuple((s, self._per[s]) for s in self._names if s in self._per)
 
 
 def _recorded(
     problem: Problem, inputs_of_step: StepInputs, streams: _Streams
 ) -> tuple[Trace, Trace]:
-    """The update of one element, with draws as lines of their own, and the query."""
+    """The recorded update of one element, in which draws are lines of their own, and the query."""
     states = tuple(problem.algorithm.states)
     state, hyper, _ = inputs_of_step
     parameters = Names("parameter", _leaves("objective", problem.objective.numbers))
 
-    def slope(point: Node) -> Any:
+    def gradient(point: Node) -> Any:
         if problem.objective.elementwise:
             return problem.objective.gradient(point, parameters, streams.ops)
         return Node("input", (), GRADIENT)
 
     def iterate() -> dict[str, Any]:
         new, averaged = update(
-            problem, state, slope, streams.raw, hyper, streams.numbers, streams.ops
+            problem, state, gradient, streams.raw, hyper, streams.numbers, streams.ops
         )
         check_states(problem.algorithm, new)
         for name, value in averaged.items():
@@ -160,7 +166,8 @@ def _recorded(
     watched = (update, problem.algorithm.step, problem.objective.gradient)
     trace = record(iterate, watched=watched)
     drawn = tuple((f"noise_{name}", node) for name, node in streams.draws.items() if node.args)
-    lines = sorted(trace.lines + drawn, key=lambda line: line[1].serial)  # as they were computed
+    # In the order of computation: a line must stand below the draws that it uses.
+    lines = sorted(trace.lines + drawn, key=lambda line: line[1].serial)
     query = record(problem.algorithm.query, state, hyper, streams.ops)
     if not problem.objective.elementwise:
         _check_query(problem, query)
@@ -168,16 +175,21 @@ def _recorded(
 
 
 def _numbers(
-    problem: Problem, cells: Mapping[str, LaneCell], trace: Trace, query: Trace
+    problem: Problem, responses: Mapping[str, LaneResponse], trace: Trace, query: Trace
 ) -> dict[str, Any]:
     """The numbers that the recorded functions use, and those of the devices, by name."""
     used = inputs([*trace.result.values(), *query.result.values()])
-    devices = {f"{a}_{n}": v for a, cell in cells.items() for n, v in cell.numbers.items()}
+    devices = {
+        f"{a}_{n}": v for a, response in responses.items() for n, v in response.numbers.items()
+    }
     return {n: v for n, v in problem.numbers.items() if n in used} | devices
 
 
 def _check_query(problem: Problem, query: Trace) -> None:
-    """Gradients of coupled coordinates are taken before the step's draws are made."""
+    """Raises ValueError if the query of coupled coordinates needs draws or the step index.
+
+    Their gradients are taken before the step: nothing of the step is known to the query.
+    """
     late = [x for x in sorted(inputs(query.result.values())) if x == "k" or x.startswith("raw_")]
     if late:
         raise ValueError(
@@ -187,4 +199,5 @@ def _check_query(problem: Problem, query: Trace) -> None:
 
 
 def _leaves(role: str, names: Iterable[str]) -> dict[str, Node]:
+    """An input node for each name."""
     return {name: Node(role, (), name) for name in names}

@@ -1,7 +1,7 @@
-"""One run's inputs, checked once and broadcast: what both engines start from.
+"""The inputs of a run, checked once: both engines start from the `Problem` that `pose` makes.
 
-The only shape rule: every number (hyper-parameter, device, law, objective, start value) broadcasts
-by NumPy to (replicates, coordinates); a scalar, (D,), (R, 1) or (R, D).
+There is one rule of shapes.  Every number (hyper-parameter, device, law, objective, start value)
+broadcasts by NumPy to (replicates, coordinates): it is a scalar, (D,), (R, 1) or (R, D).
 """
 
 from __future__ import annotations
@@ -30,7 +30,11 @@ Average = Callable[[Any, Any, Any, Ops], Any]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Problem:
-    """What is simulated: records, settled numbers and start values (R, D), all checked."""
+    """What is simulated, checked.
+
+    `hyper` holds every hyper-parameter, defaults included; `numbers` every number of the run under
+    the name it has in a kernel; `start` the first values of the states, each (R, D).
+    """
 
     algorithm: Algorithm
     devices: Mapping[str, Device]
@@ -45,9 +49,10 @@ class Problem:
 
     @property
     def moments(self) -> list[tuple[str, ...]]:
-        """What is summed while running: each average, and each product of two of them.
+        """The moments that a run sums: each average, and each product of two averages.
 
-        A moment is named by the averages whose product it sums; ``(a, a)`` is the square of a.
+        A moment is named by the averages that are multiplied: ``(a,)`` is the average a itself,
+        ``(a, a)`` its square.
         """
         return [(a,) for a in self.averages] + [*combinations_with_replacement(self.averages, 2)]
 
@@ -56,39 +61,49 @@ class Problem:
         return self.devices[array].dynamic_range
 
     def stream_coordinates(self, per: str) -> NDArray[np.uint32]:
-        """The coordinate word of each of the D elements: its own, its row's or its column's."""
+        """The coordinate of a stream's draws for each of the D elements.
+
+        `per` is "element", "row" or "column" of the layer: elements of one row, or of one column,
+        then share their draws.
+        """
         place = np.arange(self.coordinates, dtype=np.uint32)
         columns = np.uint32(self.objective.shape[1])
         return {"element": place, "row": place // columns, "column": place % columns}[per]
 
 
-def array_slope(
-    problem: Problem, weights: NDArray[np.float64], rows: NDArray[np.intp] | None
+def coupled_gradient(
+    problem: Problem, weights: NDArray[np.float64], indices: NDArray[np.intp] | None
 ) -> NDArray[np.float64]:
-    """The gradient of coupled coordinates, (R, D), on the mini-batches `rows` or on everything.
+    """The gradient of coupled coordinates, (R, D), on mini-batches (R, B) or on all samples.
 
-    Raises ValueError where the objective returns another shape.
+    Raises ValueError if the objective returns another shape.
     """
-    slope = np.asarray(problem.objective.gradient(weights, rows), dtype=float)
-    if slope.shape != weights.shape:
+    gradient = np.asarray(problem.objective.gradient(weights, indices), dtype=float)
+    if gradient.shape != weights.shape:
         raise ValueError(
             f"{problem.objective.id}: the gradient at weights {weights.shape} has shape "
-            f"{slope.shape}; it must have that of the weights"
+            f"{gradient.shape}; it must have that of the weights"
         )
-    return slope
+    return gradient
 
 
 def update(
-    problem: Problem, state: Names, slope: Callable[[Any], Any], raw: Callable[[str], Any],
-    hyper: Names, law_numbers: Mapping[str, Names], ops: Ops,
-) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
-    """One iteration of one element in any reading: new states and averages.
+    problem: Problem,
+    state: Names,
+    objective_gradient: Callable[[Any], Any],
+    raw: Callable[[str], Any],
+    hyper: Names,
+    law_numbers: Mapping[str, Names],
+    ops: Ops,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The new states and the averages after one iteration, in the reference or the kernel reading.
 
-    The gradient is complete when the step sees it: the objective's at the query point, sampling
-    noise included, plus the law of stream "gradient", whose draw averages may ask for.
+    `objective_gradient` maps the query point to the objective's gradient, sampling noise included;
+    `raw` gives the raw draw of a stream.  The step sees the complete gradient: the objective's plus
+    the draw of stream "gradient", which averages may ask for as ``ops.noise("gradient")``.
     """
     point = problem.algorithm.query(state, hyper, ops)
-    gradient = slope(point)
+    gradient = objective_gradient(point)
     drawn = {"gradient": 0.0}
     if "gradient" in problem.laws:
         law = problem.laws["gradient"].form
@@ -105,11 +120,20 @@ def update(
 
 
 def pose(
-    algorithm: Algorithm, device: Device | Mapping[str, Device], objective: Objective, *,
-    hyper: Mapping[str, Any], noise: Law | Mapping[str, Law] | None,
-    start: Mapping[str, Any] | None, replicates: int, averages: Mapping[str, Average] | None,
-) -> Problem:  # fmt: skip
-    """The checked problem; every mistake is a ValueError of one sentence."""
+    algorithm: Algorithm,
+    device: Device | Mapping[str, Device],
+    objective: Objective,
+    *,
+    hyper: Mapping[str, Any],
+    noise: Law | Mapping[str, Law] | None,
+    start: Mapping[str, Any] | None,
+    replicates: int,
+    averages: Mapping[str, Average] | None,
+) -> Problem:
+    """The problem that the arguments of `simulate` pose.
+
+    Raises ValueError, in one sentence, for every mistake in them.
+    """
     if not isinstance(replicates, int | np.integer) or replicates < 1:
         raise ValueError(f"replicates = {replicates!r} is not a positive integer")
     _check_names(algorithm, averages)
@@ -163,11 +187,13 @@ def _numbers(
 
 
 _TAKEN = {"hyper", "objective", "raw", "average", "noise", "pulse", "response", *KINDS}
-_STREAMS = {"gradient", SAMPLE}  # a stream of an algorithm by this name would repeat their numbers
+"""Words that names in a kernel begin with; a state or stream called so would be ambiguous."""
+_STREAMS = {"gradient", SAMPLE}
+"""The simulator's own streams; an algorithm's stream of that name would repeat their numbers."""
 
 
 def _check_names(algorithm: Algorithm, averages: Mapping[str, Average] | None) -> None:
-    """Names become those of a kernel's variables, beside the ones that it has itself."""
+    """Raises ValueError for names that cannot be a kernel's variables, or that are taken there."""
     if not isinstance(averages, Mapping | None):
         raise ValueError(f"averages = {averages!r} is not a mapping of names to functions")
     for name, average in (averages or {}).items():
@@ -194,11 +220,12 @@ def _is_name(name: Any) -> bool:
     return (
         isinstance(name, str)
         and name.isidentifier()
-        and unicodedata.normalize("NFKC", name) == name  # as Python reads it
+        and unicodedata.normalize("NFKC", name) == name  # else Python reads another name
     )
 
 
 def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """The value broadcast to (replicates, coordinates); raises ValueError if that cannot be."""
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
@@ -213,6 +240,7 @@ def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dict[str, Device]:
+    """The device of each array; raises ValueError for a missing or an unknown one."""
     arrays = list(algorithm.arrays)
     given: dict[str, Any] = dict.fromkeys(arrays, device)
     if isinstance(device, Mapping):
@@ -232,12 +260,14 @@ def _devices(algorithm: Algorithm, device: Device | Mapping[str, Device]) -> dic
 
 
 def _what(given: Any) -> str:
+    """How an error names what was given for a device."""
     if isinstance(given, Response):
         return f"the response {given.id}: call it with numbers"
     return repr(given)
 
 
 def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[str, Law]:
+    """The laws by stream; raises ValueError for an unknown stream and for what is not a law."""
     given: dict[str, Any] = {} if noise is None else {"gradient": noise}
     if isinstance(noise, Mapping):
         given = dict(noise)
@@ -265,6 +295,10 @@ def _start(
     given: Mapping[str, Any],
     shape: tuple[int, int],
 ) -> dict[str, NDArray[np.float64]]:
+    """The start values (R, D), given or the algorithm's own.
+
+    Raises ValueError for an unknown state and for a value outside its dynamic range.
+    """
     states = algorithm.states
     for name in given:
         if name not in states:

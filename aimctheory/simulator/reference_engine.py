@@ -1,8 +1,8 @@
-"""The reference engine: the step function itself, called with NumPy arrays of shape (R, D).
+"""The reference engine calls the step function itself with NumPy arrays of shape (R, D).
 
-Slow and obviously right.  It owes nothing to the recorder or the printer; it shares with the
-kernels the definitions, the noise and the elementary functions, and must agree with them bit for
-bit wherever no matrix product enters.
+The engine is slow and obviously right: neither the recorder nor the printer takes part in it.  It
+shares the definitions, the noise, the elementary functions and the rule of `dynamic_range` with the
+kernels, and must agree with them bit for bit wherever no matrix product enters.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from aimctheory.simulator.dynamic_range import broken, outside
 from aimctheory.simulator.engine import Window
 from aimctheory.simulator.noise import raw_draws, sample_indices
 from aimctheory.simulator.plan import Plan
-from aimctheory.simulator.problem import array_slope, update
+from aimctheory.simulator.problem import coupled_gradient, update
 from aimctheory.tree import pulse as rules
 from aimctheory.tree.recorder import Names, numpy_ops
 
@@ -38,7 +38,10 @@ def response(device: Device) -> Callable[[Array, Array], Array]:
 
 
 def _numbers(what: str, values: Mapping[str, Any]) -> Names:
-    """Numbers by name, as NumPy has them: Python's own raise where a kernel gives an infinity."""
+    """Numbers by name, as NumPy scalars or arrays.
+
+    A division by zero raises with Python's own numbers; with these, and in a kernel, it does not.
+    """
     return Names(what, {n: v if np.ndim(v) else np.float64(v) for n, v in values.items()})
 
 
@@ -48,8 +51,8 @@ class Reference:
     least_window = 1
 
     def __init__(self, plan: Plan, key: np.uint64, records: int, batches: int) -> None:
-        self.problem, self.key = plan.problem, key
         problem = plan.problem
+        self.problem, self.key = problem, key
         shape = (problem.replicates, problem.coordinates)
         self.state = {name: np.array(values) for name, values in problem.start.items()}
         self.left = np.full(shape, -1, dtype=np.int64)
@@ -85,15 +88,18 @@ class Reference:
                     total[:] = 0.0
 
     def _keep(self, slot: int) -> None:
+        """Copy the states to a record."""
         for name, values in self.state.items():
             self.records[name][:, slot] = values
 
     def _raw(self, stream: str, k: int, per: str = "element") -> Array:
+        """The raw draws of a stream at step k, (R, D)."""
         kind = self.problem.laws[stream].form.raw
         coordinates = self.problem.stream_coordinates(per)
         return raw_draws(kind, self.key, stream, self._replicates, coordinates, k)
 
     def _step(self, k: int) -> None:
+        """Step k of all replicates, with the moments and the outcomes."""
         problem = self.problem
 
         def noise(name: str, per: str = "element") -> Any:
@@ -104,22 +110,22 @@ class Reference:
 
         ops = numpy_ops(k=np.float64(k), noise=noise, **self._fixed)
 
-        def slope(point: Array) -> Any:
+        def gradient(point: Array) -> Any:
             objective = problem.objective
             if objective.elementwise:
                 return objective.gradient(point, self._parameters, ops)
-            rows = None
+            indices = None
             if objective.batch:
-                rows = sample_indices(
+                indices = sample_indices(
                     self.key, k, self._replicates, objective.batch, objective.samples
                 )
-            return array_slope(problem, point, rows)
+            return coupled_gradient(problem, point, indices)
 
         def raw(stream: str) -> Array:
             return self._raw(stream, k)
 
         state = Names("state", self.state)
-        new, averaged = update(problem, state, slope, raw, self._hyper, self._laws, ops)
+        new, averaged = update(problem, state, gradient, raw, self._hyper, self._laws, ops)
         shape = (problem.replicates, problem.coordinates)
         self.state = {name: np.broadcast_to(new[name], shape) for name in self.state}
         for moment, total in self._sums.items():
@@ -127,6 +133,7 @@ class Reference:
         self._watch(k + 1)
 
     def _watch(self, step: int) -> None:
+        """Note who is outside the dynamic range, or not finite, for the first time."""
         for name in self.problem.algorithm.arrays:
             low, high = self.problem.bounds(name)
             gone = outside(self.state[name], self.state[name], low, high)

@@ -1,4 +1,4 @@
-"""What a simulation gives back: trajectories, averages, outcomes, and how it was made."""
+"""The result of a simulation: trajectories, averages, outcomes and provenance."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class BatchMeans:
-    """Moments of a traced function over consecutive batches of steps; arrays are (R, batches, D).
+    """Moments of an average in consecutive batches of steps; arrays are (R, batches, D).
 
-    Batch b covers steps ``edges[b]`` … ``edges[b + 1] - 1``; `covariance` is with the other
-    averages of the run, by name.
+    Batch b covers the steps ``edges[b]`` … ``edges[b + 1] - 1``.  `covariance` maps the name of
+    every other average to the covariance with it.
     """
 
     edges: NDArray[np.int64]
@@ -32,9 +32,10 @@ class BatchMeans:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """For each replicate, the first step at which it left the dynamic range, or broke (−1: never).
+    """For each replicate the first step outside the dynamic range, and the first not finite one.
 
-    Leaving is flagged and the run goes on; a replicate that is no longer finite stops there.
+    −1 stands for never.  A replicate that leaves is flagged and goes on; one that is no longer
+    finite stops there.  `dynamic_range` says when a weight is outside.
     """
 
     left: NDArray[np.int64]
@@ -44,7 +45,7 @@ class Outcomes:
         return self.told("finished")
 
     def told(self, verb: str) -> str:
-        """One clause on all replicates: those that "finished" or "stayed" inside, and others."""
+        """The outcomes in one clause; `verb` is for replicates inside: "finished" or "stayed"."""
         total, left, broke = (
             self.left.size,
             int((self.left >= 0).sum()),
@@ -68,11 +69,11 @@ class Outcomes:
 class Run:
     """A simulation, finished or interrupted.
 
-    `states` maps each state to its trajectory (replicate, record, coordinate) at `steps`, step 0
-    included; `readout` is the algorithm's weight in the same shape; `averages` holds batch means of
-    the traced functions asked for.  Where a replicate stopped, later records are NaN.  Of an
-    interrupted run there are the records, the whole batches and the outcomes up to the step
-    ``provenance["reached"]`` of ``provenance["steps"]``.
+    `states` maps each state to its trajectory (replicate, record, coordinate) at the recorded
+    `steps`, step 0 included.  `readout` is the algorithm's weight in the same shape.  `averages`
+    maps each average to its batch means.  The records of a replicate are NaN from the step on at
+    which it stopped.  An interrupted run has the records, the whole batches and the outcomes up to
+    the step ``provenance["reached"]`` of ``provenance["steps"]``.
     """
 
     steps: NDArray[np.int64]
@@ -97,9 +98,9 @@ class Run:
         return str(what["steps"]) if whole else f"{what['reached']} of {what['steps']}"
 
     def samples(self, name: str, after: int = 0) -> Array:
-        """Time averages of a state, average or "readout" over steps ≥ `after`, one per replicate.
+        """Time averages of a state, average or "readout" over steps ≥ `after`, (R, D).
 
-        (R, D).  An average of that name is taken before a recorded state: it saw every step.
+        Where an average and a state share the name, the average is taken: it saw every step.
         """
         series, lengths = self._series(name, after)
         return np.asarray(np.average(series, axis=1, weights=lengths))
@@ -109,11 +110,13 @@ class Run:
     ) -> Estimate:
         """The stationary mean of a state, average or "readout" over steps ≥ `after`.
 
-        With several replicates their time averages are independent samples; a single one is
-        split into batches.  Replicates that stopped are left out.  A single coordinate gives a
-        scalar estimate.  `control` names averages whose expectation is known, and it: what they
-        explain of the scatter is taken out (`controls.controlled_mean`).  The draw of the noise
-        takes out most of it:
+        The time averages of several replicates are independent samples; a single replicate is split
+        into batches.  Replicates that stopped are left out.  With one coordinate the estimate is a
+        scalar.
+
+        `control` maps averages to their known expectations.  The scatter that such an average
+        explains is taken out (`controls.controlled_mean`); the draw of the noise, whose mean is 0,
+        explains most of it:
 
         >>> from aimctheory import analog_sgd, gaussian, linear, quadratic, simulate
         >>> run = simulate(analog_sgd, linear(tau=1), quadratic(minimiser=0.5), noise=gaussian(0.5),
@@ -138,7 +141,7 @@ class Run:
         return _estimate(series, lengths, name, np.array(known))
 
     def _expectation(self, name: str, value: Any) -> Array:
-        """The known mean of a control, (R, 1, D); a number, (D,), (R, 1) or (R, D)."""
+        """The known mean of a control as (R, 1, D); `value` broadcasts to (R, D)."""
         shape = (len(self.readout), self.readout.shape[2])
         try:
             found = np.broadcast_to(np.asarray(value, dtype=float), shape)
@@ -154,7 +157,8 @@ class Run:
     def covariance(self, a: str, b: str, after: int = 0) -> Estimate:
         """The stationary covariance E[(a − Ea)(b − Eb)] of two averages over steps ≥ `after`.
 
-        Ea and Eb are means over time and replicates; replicates and interval are those of `mean`.
+        Ea and Eb are means over time and replicates.  Replicates that stopped are left out, and the
+        interval is made as by `mean`.
         """
         self._check_averages(a, b)
         (x, lengths), (y, _) = self._series(a, after), self._series(b, after)
@@ -177,7 +181,7 @@ class Run:
                 raise ValueError(f"there is no average {name!r} in this run; it has: {known}")
 
     def _series(self, name: str, after: int) -> tuple[Array, NDArray[np.int64]]:
-        """Means of batches, or records, from step `after` on (R, n, D), and how many steps each."""
+        """The batch means or records from step `after` on, (R, n, D), and the steps behind each."""
         if name in self.averages:
             batches = self.averages[name]
             kept = batches.edges[:-1] >= after
@@ -212,7 +216,7 @@ class Interrupted(KeyboardInterrupt):
 
     @functools.cached_property
     def run(self) -> Run:
-        """What was recorded until then; collected when asked for, which may take seconds."""
+        """The Run until then; it is collected at the first access, which may take seconds."""
         return self._collect()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -220,6 +224,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def _itself(run: Run) -> Run:
+    """Stands for `collect` in an exception that was pickled, with its run collected."""
     return run
 
 
@@ -237,18 +242,19 @@ def _alive(name: str, *series: Array) -> NDArray[np.intp]:
 def _estimate(
     series: Array, lengths: NDArray[np.int64], name: str, controls: Array | None = None
 ) -> Estimate:
-    """The mean of a series (R, n, D): over replicates, or along the only one that is finite."""
+    """The mean of a series (R, n, D): over replicates, or over the batches of a single one."""
     alive = _alive(name, series, *(() if controls is None else controls))
     shares = lengths / lengths.mean()
 
     def samples(values: Array) -> Array:
-        """Time averages of replicates, or the batches of a single one: (samples, D)."""
+        """Independent samples (samples, D): time averages of replicates, or batches of one."""
         kept = values[..., 0] if values.shape[2] == 1 else values
         if alive.size > 1:
             return np.asarray(np.average(kept[alive], axis=1, weights=lengths))
         series = kept[alive[0]]
         center = np.average(series, axis=0, weights=lengths)
-        return np.asarray(center + ((series - center).T * shares).T)  # unequal batches
+        # A longer batch counts for more: its distance from the mean is scaled by its length.
+        return np.asarray(center + ((series - center).T * shares).T)
 
     found = samples(series)
     known = None if controls is None else np.array([samples(each) for each in controls])

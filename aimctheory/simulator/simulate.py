@@ -1,8 +1,8 @@
-"""The only loop: an algorithm on devices, minimising an objective under noise.
+"""`simulate` runs an algorithm on devices: it minimises an objective under noise.
 
-`simulate` checks its inputs (`problem.pose`), lets an engine advance the states window by window
-(`windows.march`), and collects a `Run`, of what there is if Ctrl-C ends it early.  The engines
-differ in speed only.
+The inputs are checked (`problem.pose`); an engine takes the states through the steps window by
+window (`windows.march`); a `Run` is collected, after Ctrl-C one of the steps taken until then.  The
+engines differ in speed only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from aimctheory.tree.recorder import Names, numpy_ops
 Array = NDArray[np.float64]
 
 BATCHES = 64
-"""Batches that averages are kept in: enough to drop a transient and to estimate an interval."""
+"""Batches of steps with averages of their own: enough to drop a transient and to see scatter."""
 RECORDS = 100
 """Records kept when `record_every` is not given."""
 
@@ -55,18 +55,45 @@ def simulate(
 ) -> Run:
     """Trajectories of `replicates` independent runs, with outcomes and averages.
 
-    `device` is one Device for every array or ``{"P": …, "W": …}``; `noise` a law for the gradient
-    or ``{stream: law}``; every number broadcasts to (replicates, coordinates).  `averages` maps a
-    name to ``f(state, hyper, gradient, ops)``, whose batch means over all steps are kept.  A random
-    number depends on (rng, stream, replicate, coordinate, step) only: more replicates, other chunks
-    or threads, or another `record_every` leave every trajectory as it was.
+    Every number, of devices, laws, objective, `hyper` or `start`, broadcasts to (replicates,
+    coordinates).  A random number depends on (rng, stream, replicate, coordinate, step) only: more
+    replicates, other windows or threads, or another `record_every` change no trajectory.
 
-    A call of more than two seconds shows how far it is where stderr is a terminal; ``progress``
-    may be False (never), True (always), or a function that is called with (step, steps) several
-    times a second, the last time with (steps, steps).
+    Parameters
+    ----------
+    algorithm, objective
+        What is run, and what it minimises.
+    device
+        One Device for every array, or ``{"P": …, "W": …}``.
+    hyper
+        The values of the hyper-parameters by name.
+    steps
+        How many iterations, below 2³⁴.
+    noise
+        The law of stream "gradient", or ``{stream: law}``; a stream without a law is zero.
+    start
+        First values of states by name; the algorithm's own where none is given.
+    rng
+        None, an integer, a SeedSequence or a Generator; the key it gives is in ``run.provenance``.
+    record_every
+        Steps between two records of the states; without it, there are about 100 records.
+    averages
+        ``{name: f(state, hyper, gradient, ops)}``: traced functions, whose means, variances and
+        covariances over batches of all steps are kept.
+    engine
+        "kernel", or "reference", which is slower and gives the same numbers (the same bits if the
+        objective is elementwise).
+    progress
+        A call of more than two seconds shows how far it is where stderr is a terminal.  False:
+        never.  True: always, and at once.  A function is called with (step, steps) several times a
+        second, the last time with (steps, steps).
 
-    Raises ValueError for a missing, unknown or forbidden name, number or shape.  Ctrl-C raises
-    `Interrupted`, a KeyboardInterrupt whose `run` is the Run of what was recorded until then.
+    Raises
+    ------
+    ValueError
+        For a missing, unknown or forbidden name, number or shape.
+    Interrupted
+        On Ctrl-C: a KeyboardInterrupt, whose `run` is the Run of the steps taken until then.
 
     >>> from aimctheory import analog_sgd, gaussian, linear, quadratic
     >>> run = simulate(analog_sgd, linear(tau=1), quadratic(minimiser=0.5), noise=gaussian(0.5),
@@ -80,9 +107,15 @@ def simulate(
         if not isinstance(value, int | np.integer) or not 1 <= value < 2**34:
             raise ValueError(f"{name} = {value!r} is not an integer in [1, 2^34)")
     problem = pose(
-        algorithm, device or {}, objective, hyper=hyper, noise=noise, start=start,
-        replicates=replicates, averages=averages,
-    )  # fmt: skip
+        algorithm,
+        device or {},
+        objective,
+        hyper=hyper,
+        noise=noise,
+        start=start,
+        replicates=replicates,
+        averages=averages,
+    )
     key, steps = key_from(rng), int(steps)
     marks = np.append(np.arange(0, steps, int(record_every or max(1, steps // RECORDS))), steps)
     batches = min(BATCHES, steps) if averages else 0
@@ -102,37 +135,38 @@ def simulate(
     }
     lanes = problem.replicates * problem.coordinates
     with watching(progress, lanes) as watch:
-        machine = _engine(engine)(plan(problem), key, marks.size, batches)
+        running = _maker(engine)(plan(problem), key, marks.size, batches)
         reached = 0
         try:
-            for reached in march(machine, schedule, lanes):
+            for reached in march(running, schedule, lanes):
                 watch(reached, steps)
-            return _collect(problem, machine, schedule, reached, provenance)
+            return _collect(problem, running, schedule, reached, provenance)
         except KeyboardInterrupt:
-            collect = partial(_collect, problem, machine, schedule, reached, provenance)
+            collect = partial(_collect, problem, running, schedule, reached, provenance)
             raise Interrupted(reached, steps, collect) from None
 
 
 def _collect(
-    problem: Problem, machine: Engine, schedule: Schedule, reached: int, provenance: dict[str, Any]
+    problem: Problem, engine: Engine, schedule: Schedule, reached: int, provenance: dict[str, Any]
 ) -> Run:
-    """What lies at or before the step reached.  A window cut short may have left more behind."""
+    """The Run up to the step reached: a window that was cut short may have gone further."""
     kept, closed = schedule.recorded(reached), schedule.closed(reached)
     marks, edges = schedule.marks[:kept], schedule.edges[: closed + 1]
-    outcomes = Outcomes(_first(machine.left, reached), _first(machine.broke, reached))
-    records = {name: values[:, :kept] for name, values in machine.records.items()}
+    outcomes = Outcomes(_first(engine.left, reached), _first(engine.broke, reached))
+    records = {name: values[:, :kept] for name, values in engine.records.items()}
     _stop_broken(records, marks, outcomes.broke)
     return Run(
         steps=marks,
         states=records,
         readout=_readout(problem, records),
-        averages=_batch_means(problem, machine.sums, edges),
+        averages=_batch_means(problem, engine.sums, edges),
         outcomes=outcomes,
         provenance=provenance | {"reached": reached},
     )
 
 
-def _engine(name: str) -> Callable[[Plan, np.uint64, int, int], Engine]:
+def _maker(name: str) -> Callable[[Plan, np.uint64, int, int], Engine]:
+    """The class of an engine, whose module is imported if asked for; raises ValueError."""
     if name == "reference":
         return Reference
     if name == "kernel":
@@ -143,7 +177,7 @@ def _engine(name: str) -> Callable[[Plan, np.uint64, int, int], Engine]:
 
 
 def _first(lanes: NDArray[np.int64], reached: int) -> NDArray[np.int64]:
-    """The earliest flagged step of each replicate, −1 for none up to the step reached."""
+    """The earliest step noted in any coordinate of each replicate; −1: none up to `reached`."""
     never = np.iinfo(np.int64).max
     earliest = np.where(lanes < 0, never, lanes).min(axis=1)
     return np.where(earliest > reached, -1, earliest)
@@ -152,6 +186,7 @@ def _first(lanes: NDArray[np.int64], reached: int) -> NDArray[np.int64]:
 def _stop_broken(
     records: dict[str, Array], marks: NDArray[np.int64], broke: NDArray[np.int64]
 ) -> None:
+    """Put NaN into the records of a replicate from the step on at which it broke."""
     if (broke < 0).all():
         return
     after = (broke[:, None] >= 0) & (marks[None, :] >= broke[:, None])
@@ -160,6 +195,7 @@ def _stop_broken(
 
 
 def _readout(problem: Problem, records: dict[str, Array]) -> Array:
+    """The algorithm's weight at the recorded steps, (R, records, D)."""
     hyper = {n: v if np.ndim(v) == 0 else _per_record(v, problem) for n, v in problem.hyper.items()}
     state, numbers = Names("state", records), Names("hyper-parameter", hyper)
     with np.errstate(all="ignore"):
@@ -167,6 +203,7 @@ def _readout(problem: Problem, records: dict[str, Array]) -> Array:
 
 
 def _per_record(value: Any, problem: Problem) -> Array:
+    """A number as (R, 1, D), which broadcasts over records."""
     shape = (problem.replicates, problem.coordinates)
     return np.broadcast_to(np.asarray(value, dtype=float), shape)[:, None, :]
 
@@ -174,7 +211,7 @@ def _per_record(value: Any, problem: Problem) -> Array:
 def _batch_means(
     problem: Problem, sums: Mapping[tuple[str, ...], Array], edges: NDArray[np.int64]
 ) -> dict[str, BatchMeans]:
-    """The means, variances and covariances of the averages within the batches closed so far."""
+    """The means, variances and covariances of the averages in each closed batch."""
     lengths = np.diff(edges)[:, None, None]
     mean = {  # of each moment, (R, batches, D)
         moment: (total[: len(lengths)] / lengths).transpose(1, 0, 2)
@@ -193,6 +230,7 @@ def _batch_means(
 
 
 def _device_text(problem: Problem) -> str:
+    """The device of all arrays, or the device of each."""
     devices = {repr(d) for d in problem.devices.values()}
     if len(devices) == 1:
         return devices.pop()

@@ -1,9 +1,9 @@
-"""How a call goes on: in windows short enough for Ctrl-C.
+"""How a run is cut into windows that are short enough for Ctrl-C.
 
-A window is one call of an engine: some steps, with a pause at every record, at every end of a batch
-and often enough to look who left the dynamic range.  Where windows end changes no bit of a result.
-What was reached is known between windows only, so that an interrupt, wherever it lands, leaves
-everything up to the last whole window as it was.
+A window is one call of an engine.  It pauses at every record, at every end of a batch, and every
+`SEGMENT` steps to see who left the dynamic range.  The cut changes no bit of a result.  The step
+reached is known only between windows, so an interrupt, wherever it lands, keeps everything up to
+the last whole window.
 """
 
 from __future__ import annotations
@@ -18,17 +18,21 @@ from aimctheory.simulator.draw_counter import STEPS_PER_CALL, phase_of
 from aimctheory.simulator.engine import Engine, Steps, Window
 
 SEGMENT = 256
-"""Steps between two looks at who left the dynamic range (the step itself is found by replay)."""
+"""Steps between two looks at who left the dynamic range; a replay finds the step itself."""
 
 SECONDS = 0.25
-"""What a window should take, so that Ctrl-C is heard soon and little work is lost."""
+"""How long a window should take, so that Ctrl-C is heard soon and little work is lost."""
 FIRST_UPDATES = 2**22
 """Weights times steps in the first window, before the speed is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The steps of a run, those it records (0 first, the last one last), and the batches' edges."""
+    """How many steps a run has, and at which of them it keeps records and closes batches.
+
+    `marks` are the recorded steps, from 0 to the last one.  Batch b covers the steps ``edges[b]`` …
+    ``edges[b + 1] - 1``.
+    """
 
     steps: int
     marks: Steps
@@ -49,7 +53,7 @@ class Schedule:
         return Window(begin, ends, found[0], found[1])
 
     def recorded(self, reached: int) -> int:
-        """How many records lie at or before a step."""
+        """How many records are kept at or before a step."""
         return int(np.searchsorted(self.marks, reached, side="right"))
 
     def closed(self, reached: int) -> int:
@@ -58,15 +62,16 @@ class Schedule:
 
 
 def _within(steps: Steps, begin: int, stop: int) -> tuple[Steps, Steps]:
-    """Those of the ordered `steps` in (begin, stop], and their places."""
+    """The entries of the ordered `steps` in (begin, stop], and their places."""
     first, last = np.searchsorted(steps, [begin, stop], side="right")
     return steps[first:last], np.arange(first, last)
 
 
 def march(engine: Engine, schedule: Schedule, lanes: int) -> Iterator[int]:
-    """Advance to the end; yields the step reached after each window.
+    """Take the engine through all steps; yields the step reached after each window.
 
-    The first window is small in updates; the others follow the speed that was measured.
+    `lanes` are the weights that a step updates.  The first window is small, as the speed is not
+    known yet; each later window is sized by the speed of the one before.
     """
     least = engine.least_window
     begin, size = 0, max(least, min(SEGMENT, FIRST_UPDATES // lanes))

@@ -1,7 +1,7 @@
-"""What a lane evaluates of its device: q₊ and q₋, with everything costly done beforehand.
+"""q₊ and q₋ as a lane evaluates them, with everything costly computed beforehand.
 
-Where a device's numbers differ between lanes, a reciprocal or an exponential of them alone would be
-taken anew at every step.  It becomes one more number of the lane, with the same bits.
+Where the numbers of a device differ between lanes, a reciprocal or an exponential of such numbers
+alone would be computed at every step.  It becomes one more number of the lane, with the same bits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COSTLY = {"/", "exp", "log", "power", "sqrt"}
 
 
 @dataclass(frozen=True, eq=False)
-class LaneCell:
+class LaneResponse:
     """q₊ and q₋ as trees in ``w`` and `numbers`; `fixed` says what some of these stand for."""
 
     up: Node
@@ -34,15 +34,15 @@ class LaneCell:
     fixed: Mapping[str, Node]
 
 
-_KNOWN: WeakKeyDictionary[Device, LaneCell] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Device, LaneResponse] = WeakKeyDictionary()
 
 
-def lane_cell(device: Device) -> LaneCell:
-    """The device as a lane has it; found once for each device.
+def lane_response(device: Device) -> LaneResponse:
+    """The responses of a device as a lane evaluates them; made once for each device.
 
     >>> from aimctheory import linear
-    >>> cell = lane_cell(linear(tau=np.array([1.0, 2.0])))
-    >>> {name: text(node) for name, node in cell.fixed.items()}
+    >>> response = lane_response(linear(tau=np.array([1.0, 2.0])))
+    >>> {name: text(node) for name, node in response.fixed.items()}
     {'fixed1': '1.0 / tau'}
     """
     if device in _KNOWN:
@@ -70,7 +70,7 @@ def lane_cell(device: Device) -> LaneCell:
     numbers = {name: value for name, value in given.items() if name in used}
     for name, node in fixed.items():
         numbers[name] = evaluate(node, lambda leaf: np.asarray(given[leaf.label]))
-    _KNOWN[device] = LaneCell(up, down, numbers, fixed)
+    _KNOWN[device] = LaneResponse(up, down, numbers, fixed)
     return _KNOWN[device]
 
 
