@@ -1,6 +1,7 @@
 """Zeros in closed form, zeros isolated, and the dynamic range that follows from two formulas."""
 
 import pickle
+import random
 
 import mpmath
 import numpy as np
@@ -183,6 +184,42 @@ def test_every_such_cell_has_certificates(name):
     assert found["exactly one symmetric point"] is True
     assert found["q_up = 0 at saturation"] is bool(np.isfinite(high))
     assert found["q_down = 0 at saturation"] is bool(np.isfinite(low))
+
+
+def drawn_side(draw, sign):
+    """A formula of one of eight kinds, falling for sign = +1 and rising for −1."""
+
+    def number(low, high):
+        return Rational(str(round(draw.uniform(low, high), 3)))
+
+    x, kind = sign * w, draw.randrange(8)
+    p, q, r = number(0.3, 2), number(0.2, 1.5), number(0.1, 0.9)
+    return (
+        lambda: p - q * x,
+        lambda: p * exp(-q * x) - r * p / 2,
+        lambda: p * (1 - tanh(q * x)) - r / 9,
+        lambda: (1 - x) ** Rational(draw.randrange(3, 40), 10) + r / 20 * (1 - x),
+        lambda: p - q * x - r * x**3,
+        lambda: p - q * x * exp(r * x),
+        lambda: log(1 + p - x) + r / 5 * (1 - x),
+        lambda: (1 - x) * (p + q * exp(-(((x + r) / number(0.2, 0.6)) ** 2))),
+    )[kind]()
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_a_drawn_pair_of_formulas_has_the_range_that_a_grid_sees(monkeypatch, seed):
+    monkeypatch.setattr(sympy, "solve", lambda *_: pytest.fail("SymPy's solve may take minutes"))
+    draw = random.Random(seed)
+    response = Response(up=drawn_side(draw, 1), down=drawn_side(draw, -1))
+    low, high = (float(end) for end in response.dynamic_range)
+    grid = np.linspace(max(low, -20.0), min(high, 20.0), 2003)[1:-1]
+    for q, end, beyond in ((response.up, high, 1e-6), (response.down, low, -1e-6)):
+        f = sympy.lambdify(w, q, "mpmath")
+        assert all(f(mpmath.mpf(x)) > 0 for x in grid[:: len(grid) // 50])
+        if np.isfinite(end):
+            assert abs(f(mpmath.mpf(end))) < 1e-9
+            outside = f(mpmath.mpf(end + beyond))
+            assert mpmath.im(outside) or not outside > 0 or isinstance(outside, mpmath.mpc)
 
 
 def test_the_symmetric_point_of_the_tanh_cell():

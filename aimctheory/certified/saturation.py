@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
 import sympy
-from flint import ctx
+from flint import arb, ctx
 
-from aimctheory.certified.balls import PRECISION, at
+from aimctheory.certified.balls import PRECISION, at, enclosure
 from aimctheory.certified.closed_form import gathered
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.solutions import real_zeros
-from aimctheory.certified.zeros import FAR, Root, zeros
+from aimctheory.certified.zeros import FAR, Root, bounded, zeros
 from aimctheory.notation import rational, w
 
 Numbers = Mapping[sympy.Symbol, sympy.Rational]
@@ -58,13 +58,50 @@ def _located(formula: sympy.Expr, numbers: Numbers) -> dict[sympy.Expr, float]:
                 f"the zeros of {formula} have no closed form in {', '.join(map(str, symbols))}; "
                 "give dynamic_range=(low, high), or write the formula with numbers"
             )
-        found = tuple(
-            _exact(formula, root)
-            for root in zeros(formula, -sympy.oo, sympy.oo)
-            if abs(root.value) <= float(FAR)
-        )
+        found = tuple(_isolated(formula))
     places = {zero: _place(zero, numbers) for zero in found}
     return {zero: place for zero, place in places.items() if np.isfinite(place)}
+
+
+def _isolated(formula: sympy.Expr) -> Iterator[sympy.Expr]:
+    """The zeros of a formula without symbols where it is real, as exact numbers, in order."""
+    for low, high in _real_stretches(formula):
+        for root in zeros(formula, low, high):
+            far = abs(root.value) > float(FAR)
+            if not far and not (root.multiplicity is None and _diverges(formula, root)):
+                yield _exact(formula, root)
+
+
+def _diverges(formula: sympy.Expr, spot: Root) -> bool:
+    """Whether c·log(u) + rest has no zero on an undecided spot because log(u) → −∞ in it.
+
+    Proved where |c log(u)| exceeds |rest| for the largest u on the spot.
+    """
+    logarithm = sympy.Dummy("logarithm")
+    for log in formula.atoms(sympy.log):
+        split = formula.xreplace({log: logarithm}).as_poly(logarithm)
+        if split is None or split.degree() != 1 or split.nth(1).has(w):
+            continue
+        rest = enclosure(split.nth(0))(spot.ball())
+        largest = enclosure(log.args[0])(spot.ball()).upper()
+        least = abs(at(split.nth(1))) * -arb(largest).log()
+        if rest.is_finite() and least > abs(rest):
+            return True
+    return False
+
+
+def _real_stretches(formula: sympy.Expr) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
+    """The intervals on which the bases of real powers and the arguments of logarithms are ≥ 0."""
+    inside = {p.base for p in formula.atoms(sympy.Pow) if p.base.has(w) and not p.exp.is_Integer}
+    inside |= {log.args[0] for log in formula.atoms(sympy.log) if log.has(w)}
+    edges = [-sympy.oo, sympy.oo]
+    for part in inside:
+        edges += real_zeros(part) or ()
+    for low, high in itertools.pairwise(sorted(set(edges), key=lambda edge: float(edge))):
+        a, b = bounded(low, high)
+        middle = rational(float(a + b) / 2)
+        if all(at(part, middle) > 0 for part in inside):
+            yield low, high
 
 
 def _exact(formula: sympy.Expr, root: Root) -> sympy.Expr:
