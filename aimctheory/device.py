@@ -78,7 +78,7 @@ class Symbols(Protocol):
     def symmetric_point(self) -> sympy.Expr:
         """The one symmetric point in closed form, else ValueError."""
 
-    def penalty(self) -> sympy.Expr | None:
+    def known_penalty(self) -> sympy.Expr | None:
         """R_c in closed form, or None."""
 
 
@@ -235,7 +235,8 @@ class Device:
     def _number(self, formula: sympy.Expr) -> Number:
         if formula.is_infinite:
             return math.inf if formula > 0 else -math.inf
-        return evaluate(lower(formula, self._leaves()), lambda leaf: self.numbers[leaf.label])
+        value = evaluate(lower(formula, self._leaves()), lambda leaf: self.numbers[leaf.label])
+        return value if np.ndim(value) else float(value)
 
     # ---- theory in numbers ------------------------------------------------------------------
 
@@ -346,8 +347,11 @@ class Device:
         start = origin(self.pair, self.symmetric_points())
         declared = self.response.closed_penalty is not None
         # Of a declared form there may be no case for these symbols, but one for these numbers.
-        general = None if declared else self.response.penalty()
-        candidates = (None if general is None else general.subs(self.exact), self.fixed.penalty())
+        general = None if declared else self.response.known_penalty()
+        candidates = (
+            None if general is None else general.subs(self.exact),
+            self.fixed.known_penalty(),
+        )
         closed = first_valid_form(candidates, self.pair, start, declared=declared, owner=repr(self))
         return closed, start
 

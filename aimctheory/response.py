@@ -11,19 +11,20 @@ follow, with w⋄ the symmetric point, q₊(w⋄) = q₋(w⋄).  A `Response` ca
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import sympy
 
-from aimctheory.certified.closed_form import gathered, integral_from_zero, real_zeros
+from aimctheory.certified.closed_form import gathered, integral_from_zero
+from aimctheory.certified.integrals import antiderivative
+from aimctheory.certified.saturation import saturation_points
+from aimctheory.certified.solutions import real_zeros
 from aimctheory.device import Device
 from aimctheory.notation import POSITIVE, REALS, Parameter, Source, rational, w
 from aimctheory.tree.formulas import lower
-from aimctheory.tree.recorder import Node, evaluate
+from aimctheory.tree.recorder import Node
 
 EVERYWHERE = (-sympy.oo, sympy.oo)
 
@@ -65,11 +66,12 @@ class Response:
         symbols = sorted((self.up.free_symbols | self.down.free_symbols) - {w}, key=str)
         put("parameters", self.parameters or tuple(_parameter(s) for s in symbols))
         _check_symbols(self, symbols)
-        trees = tuple(_tree(self, name) for name in ("up", "down"))
+        for side in ("up", "down"):
+            _check_grammar(self, side)
         low, high = (_exact(end, f"{self.id}: dynamic_range") for end in self.dynamic_range)
         put("dynamic_range", (low, high))
         if (low, high) == EVERYWHERE:
-            put("dynamic_range", _saturation_points(self, trees))
+            put("dynamic_range", _saturation_points(self))
 
     @property
     def mean_response(self) -> sympy.Expr:
@@ -113,8 +115,21 @@ class Response:
             )
         return points[0]
 
-    def penalty(self) -> sympy.Expr | None:
-        """R_c with dR_c/dw = R and R_c(w⋄) = 0, or None without a closed form, RF25 (42)."""
+    def penalty(self) -> sympy.Expr:
+        """R_c in closed form: dR_c/dw = R and R_c(w⋄) = 0, RF25 (42).
+
+        Raises ValueError where no closed form is known.
+        """
+        closed = self.known_penalty()
+        if closed is None:
+            raise ValueError(
+                f"{self.id}: no closed form of the penalty is known; call the response with "
+                "numbers and ask the device for penalty(w), which integrates"
+            )
+        return closed
+
+    def known_penalty(self) -> sympy.Expr | None:
+        """R_c as `penalty` has it, or None where no closed form is known."""
         return _penalty(self)
 
     def substituted(self, values: dict[sympy.Symbol, sympy.Expr]) -> Response:
@@ -194,11 +209,11 @@ def _check_symbols(response: Response, symbols: list[sympy.Symbol]) -> None:
             )
 
 
-def _tree(response: Response, side: str) -> Node:
+def _check_grammar(response: Response, side: str) -> None:
     formula = getattr(response, side)
     leaves = {s: Node("input", (), s.name) for s in formula.free_symbols}
     try:
-        return lower(formula, leaves)
+        lower(formula, leaves)
     except ValueError as error:
         raise ValueError(f"{response.id}: q_{side} = {formula}: {error}") from None
 
@@ -206,7 +221,7 @@ def _tree(response: Response, side: str) -> Node:
 def _typical(response: Response) -> dict[sympy.Symbol, sympy.Expr]:
     """One number per parameter, 0.37 of the way through its typical range: no special place."""
     return {
-        p.symbol: sympy.Float(p.typical[0] + 0.37 * (p.typical[1] - p.typical[0]))
+        p.symbol: rational(round(p.typical[0] + 0.37 * (p.typical[1] - p.typical[0]), 6))
         for p in response.parameters
     }
 
@@ -217,48 +232,22 @@ def _number(formula: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> flo
     return value.real if abs(value.imag) <= 1e-12 * abs(value) else float("nan")
 
 
-def _saturation_points(
-    response: Response, trees: tuple[Node, ...]
-) -> tuple[sympy.Expr, sympy.Expr]:
-    """The zeros of q₋ and q₊ between which both responses are positive; RF25 Definition 1.
-
-    Of several such pairs the widest one is taken, at one typical set of numbers.
-    """
+def _saturation_points(response: Response) -> tuple[sympy.Expr, sympy.Expr]:
+    """The dynamic range that the formulas imply.  Raises ValueError where there is none."""
     numbers = _typical(response)
-    values = {s.name: float(v) for s, v in numbers.items()}
-    lows, highs = (_located(q, numbers) for q in (response.down, response.up))
-    far = 16 + 2 * max(map(abs, (*lows.values(), *highs.values())), default=0.0)  # stands for ∞
-    lows[-sympy.oo], highs[sympy.oo] = -far, far
-    best: tuple[float, sympy.Expr, sympy.Expr] | None = None
-    for (low, a), (high, b) in itertools.product(lows.items(), highs.items()):
-        if a >= b or any(a < zero < b for zero in (*lows.values(), *highs.values())):
-            continue
-        inside = a + (b - a) * np.arange(1, 40) / 40
-        wider = best is None or b - a > best[0]
-        if wider and _all_positive(trees, {**values, "w": inside}):
-            best = (b - a, low, high)
-    if best is None:
-        tried = ", ".join(f"{name} = {value:g}" for name, value in values.items())
+    try:
+        found = saturation_points(response.up, response.down, numbers)
+    except ValueError as error:
+        raise ValueError(f"{response.id}: {error}") from None
+    if found is None:
+        tried = ", ".join(f"{symbol} = {float(value):g}" for symbol, value in numbers.items())
         raise ValueError(
             f"{response.id}: q_up = {response.up} and q_down = {response.down} are nowhere both "
             "positive from a zero of q_down (or -∞) up to a zero of q_up (or ∞)"
             f"{f', tried at {tried}' if tried else ''}; correct the formulas, declare widths as "
             "positive symbols, or give dynamic_range=(low, high)"
         )
-    return best[1], best[2]
-
-
-def _located(
-    formula: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]
-) -> dict[sympy.Expr, float]:
-    """The zeros of `formula` and where they lie for these numbers."""
-    places = {zero: _number(zero, numbers) for zero in real_zeros(formula)}
-    return {zero: place for zero, place in places.items() if np.isfinite(place)}
-
-
-def _all_positive(trees: tuple[Node, ...], values: dict[str, Any]) -> bool:
-    with np.errstate(all="ignore"):
-        return all(np.all(evaluate(tree, lambda leaf: values[leaf.label]) > 0) for tree in trees)
+    return found
 
 
 # ---- theory that follows from the formulas ---------------------------------------------------
@@ -326,7 +315,7 @@ def _symmetric_points(response: Response) -> tuple[sympy.Expr, ...]:
         return ()
     numbers = _typical(response)
     if gap.is_rational_function(w):
-        found = list(real_zeros(sympy.together(gap)))
+        found = list(real_zeros(sympy.together(gap)) or ())
     else:
         shifts = [p.symbol for p in response.parameters if not p.symbol.is_positive]
         found = [c for c in (_middle(response), *shifts) if _vanishes(gap.subs(w, c), numbers)]
@@ -341,17 +330,36 @@ def _vanishes(value: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> boo
 
 @functools.cache
 def _penalty(response: Response) -> sympy.Expr | None:
-    """The declared closed form, else ∫R where R is rational with a quadratic denominator."""
+    """The declared closed form, else ∫ R from w⋄ where an antiderivative of R is known."""
     if response.closed_penalty is not None:
         closed = response.closed_penalty
         return closed() if callable(closed) else closed
     if _gap(response) == 0:
         return sympy.S.Zero
     points = response.symmetric_points()
-    rational = (response.up / response.down).is_rational_function(w)
-    if len(points) != 1 or not rational:
+    if len(points) != 1:
         return None
     numbers = _typical(response)
-    shifted = response.ratio.subs(w, w + points[0])
-    integral = integral_from_zero(shifted, lambda formula: _number(formula, numbers) > 0)
-    return None if integral is None else integral.subs(w, w - points[0])
+    if (response.up / response.down).is_rational_function(w):
+        shifted = response.ratio.subs(w, w + points[0])
+        integral = integral_from_zero(shifted, lambda formula: _number(formula, numbers) > 0)
+        if integral is not None:
+            return integral.subs(w, w - points[0])
+    primitive = antiderivative(response.ratio)
+    return None if primitive is None else _from(points[0], primitive, numbers)
+
+
+def _from(
+    origin: sympy.Expr, primitive: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]
+) -> sympy.Expr:
+    """`primitive` less its value at `origin`, every logarithm of a positive number there.
+
+    log|u| and log u have the same derivative, and u keeps its sign on the range: R has no pole.
+    """
+    signs = {
+        log: sympy.log(-log.args[0])
+        for log in primitive.atoms(sympy.log)
+        if log.has(w) and _number(log.args[0].subs(w, origin), numbers) < 0
+    }
+    real = primitive.xreplace(signs)
+    return real - real.subs(w, origin)

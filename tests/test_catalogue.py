@@ -116,7 +116,7 @@ CELLS = [
     *(power(tau=1.2, gamma=g) for g in (0.2, 0.5, 1, 1.5, 2, 2.7, 3, 4, 5)),
     *(exponential(tau=0.9, gamma=g) for g in (0.01, 0.5, 1, 2, 4, -0.01, -0.5, -1, -2, -4)),
 ]
-QUADRATURE = {f"power(tau=1.2, gamma={gamma})" for gamma in (0.2, 1.5, 2.7, 5)}
+QUADRATURE = {f"power(tau=1.2, gamma={gamma})" for gamma in (0.2, 1.5, 2.7)}
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=repr)

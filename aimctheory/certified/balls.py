@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
-from flint import acb, arb, fmpq
+from flint import acb, arb, ctx, fmpq
 
 from aimctheory.notation import w
 
@@ -34,11 +34,16 @@ def enclosure(formula: sympy.Expr, *, clip: bool = False) -> Callable[..., Ball]
     """
     place: dict[sympy.Expr, int] = {}
     program: list[tuple[Step, tuple[int, ...]]] = []
-    for part in sympy.postorder_traversal(formula):
+
+    def append(part: sympy.Expr) -> None:
         if part not in place:  # a repeated part is enclosed once
             step, arguments = _step(part, clip)
+            for argument in arguments:
+                append(argument)
             place[part] = len(program)
             program.append((step, tuple(place[argument] for argument in arguments)))
+
+    append(formula)
 
     def enclosed(x: Ball, analytic: bool = False) -> Ball:
         values: list[Ball] = []
@@ -58,6 +63,10 @@ def _step(formula: sympy.Expr, clip: bool) -> tuple[Step, tuple[sympy.Expr, ...]
         return lambda x, _: arb(value), ()
     if formula in _CONSTANTS:
         return lambda x, _: _CONSTANTS[formula](), ()
+    if isinstance(formula, sympy.CRootOf):
+        return lambda x, _: _algebraic(formula), ()
+    if hasattr(formula, "ball"):  # an exact number of ours, `implicit.IsolatedZero`
+        return lambda x, _: formula.ball(), ()
     if isinstance(formula, sympy.exp):
         return lambda x, _, a: a.exp(), formula.args
     if formula.is_Pow:
@@ -123,6 +132,13 @@ _STEPS: dict[type[sympy.Expr], Step] = {
     sympy.cosh: lambda x, _, a: a.cosh(),
     sympy.tanh: lambda x, _, a: a.tanh(),
 }
+
+
+def _algebraic(root: sympy.CRootOf) -> arb:
+    """A ball around a real algebraic number, with the bits of flint's working precision."""
+    bits = ctx.prec
+    middle = root.eval_rational(dx=sympy.Rational(1, 2 ** (bits + 4)))
+    return arb(_rational(middle), arb(2) ** -(bits + 4))
 
 
 def _rational(number: sympy.Rational) -> fmpq:

@@ -21,6 +21,8 @@ from flint import arb, ctx, fmpq
 
 from aimctheory.certified.balls import PRECISION, Ball, at, enclosure, hull, outward
 from aimctheory.certified.closed_form import has_heavy_powers
+from aimctheory.certified.implicit import IsolatedZero
+from aimctheory.certified.solutions import real_zeros
 from aimctheory.notation import w
 
 Box = tuple[fmpq, fmpq]
@@ -88,6 +90,10 @@ def zeros(
     with ctx.workprec(PRECISION):
         if polynomial is not None:
             return _exact_zeros(polynomial, low, high)
+        # No search covers an unbounded range, so a complete list in closed form is tried first.
+        listed = None if low.is_finite and high.is_finite else real_zeros(formula)
+        if listed is not None:
+            return _listed_zeros(formula, low, high, listed)
         return _enclosed_zeros(formula, low, high, (low, high, *hints))
 
 
@@ -132,6 +138,27 @@ def _exact_zeros(polynomial: sympy.Poly, low: sympy.Expr, high: sympy.Expr) -> t
             places = [place for place, _ in isolated]
         found += [Root(Fraction(a.p, a.q), Fraction(b.p, b.q), multiplicity) for a, b in places]
     return tuple(sorted(found, key=lambda root: root.low))
+
+
+def _listed_zeros(
+    formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr, listed: Iterable[sympy.Expr]
+) -> tuple[Root, ...]:
+    """The `listed` zeros on [low, high], which are all there are, with their multiplicities."""
+    found = []
+    for zero in listed:
+        if zero.is_real and low <= zero <= high:
+            order = _order(formula, zero)
+            a, b = outward(zero, down=True), outward(zero, down=False)
+            found.append(Root(_fraction(a), _fraction(b), order if 0 < order < 9 else None))
+    return tuple(sorted(found, key=lambda root: root.low))
+
+
+def _order(formula: sympy.Expr, point: sympy.Expr) -> int:
+    """How many derivatives, the formula first, are proved to vanish at a point; at most 9."""
+    order = 0
+    while order <= 8 and vanishes_at(derivative(formula, order), point):
+        order += 1
+    return order
 
 
 def _enclosed_zeros(
@@ -213,9 +240,7 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
     Where the derivatives below the m-th vanish at a point and the m-th is not zero on a box around
     it, Taylor's formula leaves no other zero in the box.
     """
-    order = 0
-    while order <= 8 and vanishes_at(derivative(curve.formula, order), point):
-        order += 1
+    order = _order(curve.formula, point)
     if order in (0, 9):
         return None
     a, b = outward(point, down=True), outward(point, down=False)
@@ -232,6 +257,8 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
 
 def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     """Whether `formula` is proved to be zero at an exact point."""
+    if isinstance(point, IsolatedZero) and point.is_zero_of(formula):
+        return True
     ball = at(formula, point)
     if ball.is_finite() and not ball.contains(0):
         return False

@@ -57,7 +57,7 @@ def _origin(response: Response) -> Iterator[str]:
 
 def _formulas(response: Response) -> Iterator[str]:
     points = ", ".join(map(str, response.symmetric_points()))
-    penalty = response.penalty()
+    penalty = response.known_penalty()
     low, high = response.dynamic_range
     formulas = {
         "q_up": response.up,

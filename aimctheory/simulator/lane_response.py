@@ -7,8 +7,11 @@ alone would be computed at every step.  It becomes one more number of the lane, 
 from __future__ import annotations
 
 import itertools
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -44,10 +47,12 @@ def lane_response(device: Device) -> LaneResponse:
     """
     if device in _KNOWN:
         return _KNOWN[device]
-    differing = {name for name, value in device.numbers.items() if np.ndim(value)}
+    names = identifiers(device.numbers)
+    given = {names[name]: value for name, value in device.numbers.items()}
+    differing = {name for name, value in given.items() if np.ndim(value)}
     fixed: dict[str, Node] = {}
     named: dict[str, Node] = {}
-    free = (f"fixed{i}" for i in itertools.count(1) if f"fixed{i}" not in device.numbers)
+    free = (f"fixed{i}" for i in itertools.count(1) if f"fixed{i}" not in given)
 
     def settle(node: Node) -> Node:
         below = inputs([node])
@@ -60,13 +65,37 @@ def lane_response(device: Device) -> LaneResponse:
             return named[key]
         return Node(node.kind, tuple(map(settle, node.args)), node.label)
 
-    up, down = map(settle, device.trees)
+    up, down = (settle(_renamed(tree, names)) for tree in device.trees)
     used = inputs([up, down])
-    numbers = {name: value for name, value in device.numbers.items() if name in used}
+    numbers = {name: value for name, value in given.items() if name in used}
     for name, node in fixed.items():
-        numbers[name] = evaluate(node, lambda leaf: np.asarray(device.numbers[leaf.label]))
+        numbers[name] = evaluate(node, lambda leaf: np.asarray(given[leaf.label]))
     _KNOWN[device] = LaneResponse(up, down, numbers, fixed)
     return _KNOWN[device]
+
+
+def identifiers(names: Iterable[str]) -> dict[str, str]:
+    r"""A Python name for every parameter, itself where it is one.
+
+    >>> identifiers(["tau", r"\tau_+", "w^*"])
+    {'tau': 'tau', '\\tau_+': '_tau__', 'w^*': 'w__'}
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        plain = unicodedata.normalize("NFKC", name)
+        plain = plain if plain.isidentifier() else re.sub(r"\W", "_", f"{plain}")
+        plain = plain if plain.isidentifier() and not iskeyword(plain) else f"p_{plain}"
+        while plain in found.values() or plain in ("w", "d", "q"):
+            plain += "_"
+        found[name] = plain
+    return found
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    """The same tree with its inputs under other names; the weight keeps its own."""
+    if node.kind == "input" and node.label != "w":
+        return Node("input", (), names[node.label])
+    return Node(node.kind, tuple(_renamed(arg, names) for arg in node.args), node.label)
 
 
 def inputs(nodes: Iterable[Node]) -> set[str]:

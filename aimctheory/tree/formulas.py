@@ -47,7 +47,7 @@ def _lower(e: sympy.Expr, leaves: Mapping[sympy.Symbol, Node]) -> Node:
         return leaves[e]
     if e.is_number and not e.is_real:
         raise ValueError(f"the formula contains {e}, which is not a real number")
-    if e.is_number and e.is_Atom:
+    if e.is_number and (e.is_Atom or isinstance(e, sympy.CRootOf)):
         return as_node(float(e))
     if e.is_Add:
         return _sum(e, leaves)
