@@ -98,7 +98,7 @@ EDITS = {
     "simulator/lane_draws": ("np.float32(first).view", "np.float32(-first).view"),
     "simulator/dynamic_range": ("smallest < low", "smallest < low + 0.5"),
     "simulator/lane_watch": ("left[b, j] = step", "left[b, j] = step + 1"),
-    "simulator/lane_loops": ("records[slot, b, i, j] = blocks", "records[slot, b, i, j] = -blocks"),
+    "simulator/lane_loops": ("records[slot, b, i, j] = rows", "records[slot, b, i, j] = -rows"),
 }
 
 NOISE = "simulator/noise"

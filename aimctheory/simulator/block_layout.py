@@ -57,6 +57,8 @@ class Blocks(NamedTuple):
     points: AnyArray  # (blocks, 1, LANES): where that gradient is taken; no blocks: nowhere
     scalar: AnyArray  # (numbers,): those that all lanes share
     bounds: AnyArray  # (blocks, ends of each array, LANES); (1, …) if all blocks have the same
+    records: AnyArray  # (records, blocks, states, LANES): the states at the recorded steps
+    sums: AnyArray  # (batches, blocks, moments, LANES): the moments of each batch of steps
     left: AnyArray  # (blocks, LANES): the first step outside the dynamic range, −1 for never
     broke: AnyArray  # (blocks, LANES): the first step that was not finite, −1 for never
     size: int

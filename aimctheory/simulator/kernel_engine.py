@@ -28,7 +28,6 @@ from aimctheory.simulator.draw_counter import (
 from aimctheory.simulator.engine import Window
 from aimctheory.simulator.kernel_text import module_text
 from aimctheory.simulator.lane_draws import Draws
-from aimctheory.simulator.lane_loops import Kept
 from aimctheory.simulator.noise import lane_words
 from aimctheory.simulator.plan import GRADIENT, Plan
 from aimctheory.simulator.problem import coupled_gradient
@@ -80,13 +79,7 @@ class Kernel:
         self.text = module_text(plan)
         self.used = problem.replicates * problem.coordinates  # lanes
         self.count = -(-self.used // LANES)  # blocks
-        self.blocks, self.draws = self._lay_blocks(), self._lay_draws()
-        states = len(plan.states)
-        self._kept = Kept(
-            records=np.empty((records, self.count, states, LANES)),
-            sums=np.zeros((batches, self.count, len(problem.moments), LANES)),
-        )
-        self._kept.records[0] = self.blocks.rows[:, :states]
+        self.blocks, self.draws = self._lay_blocks(records, batches), self._lay_draws()
         batch = (problem.replicates, problem.objective.batch)
         self._batches = np.empty((STEPS_PER_CALL, *batch), dtype=np.intp)
         self._batch_group = -1
@@ -114,9 +107,8 @@ class Kernel:
         flat = rows.reshape(*rows.shape[:-2], self.count * LANES)[..., : self.used]
         return flat.reshape(*flat.shape[:-1], self.problem.replicates, self.problem.coordinates)
 
-    def _lay_blocks(self) -> Blocks:
-        problem, plan = self.problem, self.plan
-        numbers = plan.numbers
+    def _lay_blocks(self, records: int, batches: int) -> Blocks:
+        problem, plan, numbers = self.problem, self.plan, self.plan.numbers
         laid = [self._row(problem.start[s]) for s in plan.states]
         laid += [np.zeros((self.count, LANES))] * (len(plan.layout.names) - len(laid))
         rows = self._block(laid)
@@ -125,6 +117,8 @@ class Kernel:
         given = [numbers[n] if n != GRADIENT else 0.0 for n in plan.lane_numbers]
         coupled = not problem.objective.elementwise
         points = rows if plan.points_are_states else np.empty((self.count * coupled, 1, LANES))
+        kept = np.empty((records, self.count, len(plan.states), LANES))
+        kept[0] = rows[:, : len(plan.states)]
         return Blocks(
             rows=rows,
             start=rows.copy(),
@@ -133,6 +127,8 @@ class Kernel:
             number=self._block([self._row(value) for value in given]),
             scalar=np.array([float(numbers[n]) for n in plan.scalars]),
             bounds=bounds[:1].copy() if (bounds == bounds[:1]).all() else bounds,
+            records=kept,
+            sums=np.zeros((batches, self.count, len(problem.moments), LANES)),
             left=np.full((self.count, LANES), -1, dtype=np.int64),
             broke=np.full((self.count, LANES), -1, dtype=np.int64),
             size=-(-self.used // _PAD) * _PAD,
@@ -179,12 +175,12 @@ class Kernel:
     def _run(self, window: Window) -> None:
         """One compiled call for all steps of some blocks; it stops where a lane has left."""
         steps, run = self._entry("steps"), kernel_cache.driver("run")
-        blocks, draws, kept = self.blocks, self.draws, self._kept
+        blocks, draws = self.blocks, self.draws
 
         def share(first: int, last: int) -> None:
             block, skip = first, 0
             while block < last:
-                block, pause = run(steps, blocks, draws, window, kept, block, last, skip)
+                block, pause = run(steps, blocks, draws, window, block, last, skip)
                 if block < last:
                     kernel_cache.driver("replay")(steps, blocks, draws, window, block, pause)
                     skip = pause + 1
@@ -206,9 +202,9 @@ class Kernel:
                 self._single(k, query, coupled_gradient(self.problem, weights, self._batch(k)))
             begin = int(end)
             if slot >= 0:
-                self._kept.records[slot] = rows[:, : layout.states]
+                blocks.records[slot] = rows[:, : layout.states]
             if close >= 0:
-                self._kept.sums[close] = rows[:, layout.states : layout.extremes]
+                blocks.sums[close] = rows[:, layout.states : layout.extremes]
                 rows[:, layout.states : layout.extremes] = 0.0
 
     def _single(self, k: int, query: Any, gradient: Array) -> None:
@@ -250,13 +246,13 @@ class Kernel:
     @property
     def sums(self) -> dict[tuple[str, ...], Array]:
         """The sums of each moment over the steps of each batch, (batches, R, D)."""
-        laid = self._unblock(self._kept.sums.transpose(2, 0, 1, 3))
+        laid = self._unblock(self.blocks.sums.transpose(2, 0, 1, 3))
         return dict(zip(self.problem.moments, laid, strict=True))
 
     @property
     def records(self) -> dict[str, Array]:
         """The recorded states, each (R, records, D)."""
-        laid = self._kept.records
+        laid = self.blocks.records
         kept = {s: self._unblock(laid[:, :, i]) for i, s in enumerate(self.plan.states)}
         return {s: np.ascontiguousarray(v.transpose(1, 0, 2)) for s, v in kept.items()}
 

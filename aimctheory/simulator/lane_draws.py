@@ -33,12 +33,12 @@ def fill(draws: Draws, words: AnyArray, group: int, b: int, n: int) -> None:
     A raw draw is one word: the bits of a normal (`noise.normal_of`), or the word of a uniform.
     """
     wide_vectors()
-    raw, lane, key = draws.raw, draws.lane, draws.key
-    for s in range(draws.streams.size):
+    raw, streams, lane, key = draws.raw, draws.streams, draws.lane, draws.key
+    for s in range(streams.size):
         for j in range(n):
             words[0, j], words[1, j], words[2, j], words[3, j] = philox_of_lane(
                 np.uint32(group),
-                draws.streams[s],
+                streams[s],
                 lane[b, s, 0, j],
                 lane[b, s, 1, j],
                 lane[b, s, 2, j],

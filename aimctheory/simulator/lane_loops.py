@@ -21,13 +21,6 @@ from aimctheory.simulator.lane_draws import Draws, refill
 from aimctheory.simulator.lane_watch import astray, escaped, note, watch_from
 
 
-class Kept(NamedTuple):
-    """The records of the states, and the sums of the moments in each batch."""
-
-    records: AnyArray  # (records, blocks, states, LANES)
-    sums: AnyArray  # (batches, blocks, moments, LANES)
-
-
 class Buffers(NamedTuple):
     """The arrays that an entry of a kernel gets; `third` holds the raw draws, or the points."""
 
@@ -56,27 +49,29 @@ def begin_of(window: Window, pause: int) -> int:
     return window.ends[pause - 1] if pause > 0 else window.begin
 
 
-def keep(blocks: Blocks, b: int, records: AnyArray, slot: int) -> None:
+def keep(blocks: Blocks, b: int, slot: int) -> None:
     """Copy the states of block b to a record."""
+    rows, records = blocks.rows, blocks.records
     for i in range(blocks.layout.states):
         for j in range(LANES):
-            records[slot, b, i, j] = blocks.rows[b, i, j]
+            records[slot, b, i, j] = rows[b, i, j]
 
 
-def hand_over(blocks: Blocks, b: int, sums: AnyArray, batch: int) -> None:
-    """Move the sums of the moments of block b to a batch, and begin again at zero."""
-    first = blocks.layout.states
+def hand_over(blocks: Blocks, b: int, batch: int) -> None:
+    """Move the moments of block b to a batch, and begin again at zero."""
+    rows, sums, first = blocks.rows, blocks.sums, blocks.layout.states
     for i in range(first, blocks.layout.extremes):
         for j in range(LANES):
-            sums[batch, b, i - first, j] = blocks.rows[b, i, j]
-            blocks.rows[b, i, j] = 0.0
+            sums[batch, b, i - first, j] = rows[b, i, j]
+            rows[b, i, j] = 0.0
 
 
 def place(gradient: AnyArray, blocks: Blocks, b: int, n: int) -> None:
     """Put the gradients of block b, out of those of all lanes, among its numbers."""
+    number, row = blocks.number, blocks.gradient
     of = np.uint64(b * LANES)  # an unsigned index needs no check for negative values
     for j in range(np.uint64(n)):
-        blocks.number[b, blocks.gradient, j] = gradient[of + j]
+        number[b, row, j] = gradient[of + j]
 
 
 KERNEL_FUNCTIONS = (filled, begin_of, keep, hand_over, place)
@@ -88,7 +83,6 @@ def run(
     blocks: Blocks,
     draws: Draws,
     window: Window,
-    kept: Kept,
     first: int,
     last: int,
     skip: int,
@@ -114,9 +108,9 @@ def run(
                 k += stop - phase
             news = escaped(blocks, b, n)
             if window.slots[pause] >= 0:
-                keep(blocks, b, kept.records, window.slots[pause])
+                keep(blocks, b, window.slots[pause])
             if window.closes[pause] >= 0:
-                hand_over(blocks, b, kept.sums, window.closes[pause])
+                hand_over(blocks, b, window.closes[pause])
             if news:
                 return b, pause
     return last, 0

@@ -71,13 +71,15 @@ def note(rows: AnyArray, blocks: Blocks, step: int, b: int, n: int) -> None:
     """
     bounds, left, broke, layout = blocks.bounds, blocks.left, blocks.broke, blocks.layout
     at = min(b, len(bounds) - 1)
-    for j in range(n):
-        for a in range(layout.arrays):
+    for a in range(layout.arrays):
+        low, high = low_of(a), high_of(a)
+        for j in range(n):
             weight = rows[b, a, j]
-            gone = outside(weight, weight, bounds[at, low_of(a), j], bounds[at, high_of(a), j])
+            gone = outside(weight, weight, bounds[at, low, j], bounds[at, high, j])
             if gone and left[b, j] < 0:
                 left[b, j] = step
-        for i in range(layout.states):
+    for i in range(layout.states):
+        for j in range(n):
             if broken(rows[b, i, j]) and broke[b, j] < 0:
                 broke[b, j] = step
 
