@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -76,6 +77,17 @@ def rational(number: float) -> sympy.Rational:
     (1/10, 2)
     """
     return sympy.Rational(repr(float(number)))
+
+
+def in_exponentials(formula: sympy.Expr) -> sympy.Expr:
+    """`formula` with its hyperbolic functions written as exponentials.
+
+    >>> in_exponentials(2 * sympy.cosh(w))
+    exp(w) + exp(-w)
+    """
+    return formula.replace(
+        lambda e: isinstance(e, HyperbolicFunction), lambda e: e.rewrite(sympy.exp)
+    )
 
 
 @dataclass(frozen=True, slots=True)

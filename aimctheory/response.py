@@ -19,7 +19,7 @@ import sympy
 
 from aimctheory.certified.closed_form import gathered, integral_from_zero
 from aimctheory.certified.integrals import antiderivative
-from aimctheory.certified.saturation import saturation_points
+from aimctheory.certified.saturation import saturation_points, value_at
 from aimctheory.certified.solutions import real_zeros
 from aimctheory.device import Device
 from aimctheory.notation import POSITIVE, REALS, Parameter, Source, rational, w
@@ -226,12 +226,6 @@ def _typical(response: Response) -> dict[sympy.Symbol, sympy.Expr]:
     }
 
 
-def _number(formula: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> float:
-    """`formula` at `numbers`, NaN where it is not real."""
-    value = complex(formula.subs(numbers))
-    return value.real if abs(value.imag) <= 1e-12 * abs(value) else float("nan")
-
-
 def _saturation_points(response: Response) -> tuple[sympy.Expr, sympy.Expr]:
     """The dynamic range that the formulas imply.  Raises ValueError where there is none."""
     numbers = _typical(response)
@@ -291,7 +285,7 @@ def _ratio(response: Response) -> sympy.Expr:
     forms, numbers = [], _typical(response)
     for centre in (sympy.S.Zero, *_centre(response)):
         above, below = sympy.fraction(sympy.cancel(_shifted(quotient, centre)))
-        if _number(below.subs(_y, _middle(response) - centre), numbers) < 0:
+        if value_at(below.subs(_y, _middle(response) - centre), numbers) < 0:
             above, below = sympy.expand(-above), sympy.expand(-below)
         forms.append(_centred(above, centre) / _centred(below, centre))
     return min(forms, key=sympy.count_ops)
@@ -319,13 +313,13 @@ def _symmetric_points(response: Response) -> tuple[sympy.Expr, ...]:
     else:
         shifts = [p.symbol for p in response.parameters if not p.symbol.is_positive]
         found = [c for c in (_middle(response), *shifts) if _vanishes(gap.subs(w, c), numbers)]
-    a, b = _number(low, numbers), _number(high, numbers)
-    return tuple(dict.fromkeys(point for point in found if a < _number(point, numbers) < b))
+    a, b = value_at(low, numbers), value_at(high, numbers)
+    return tuple(dict.fromkeys(point for point in found if a < value_at(point, numbers) < b))
 
 
 def _vanishes(value: sympy.Expr, numbers: dict[sympy.Symbol, sympy.Expr]) -> bool:
     # `simplify` is slow, so it is asked only where the value is nearly 0 at typical numbers.
-    return value == 0 or (abs(_number(value, numbers)) < 1e-9 and sympy.simplify(value) == 0)
+    return value == 0 or (abs(value_at(value, numbers)) < 1e-9 and sympy.simplify(value) == 0)
 
 
 @functools.cache
@@ -342,7 +336,7 @@ def _penalty(response: Response) -> sympy.Expr | None:
     numbers = _typical(response)
     if (response.up / response.down).is_rational_function(w):
         shifted = response.ratio.subs(w, w + points[0])
-        integral = integral_from_zero(shifted, lambda formula: _number(formula, numbers) > 0)
+        integral = integral_from_zero(shifted, lambda formula: value_at(formula, numbers) > 0)
         if integral is not None:
             return integral.subs(w, w - points[0])
     primitive = antiderivative(response.ratio)
@@ -359,7 +353,7 @@ def _from(
     signs = {
         log: sympy.log(-log.args[0])
         for log in primitive.atoms(sympy.log)
-        if log.has(w) and _number(log.args[0].subs(w, origin), numbers) < 0
+        if log.has(w) and value_at(log.args[0].subs(w, origin), numbers) < 0
     }
     real = primitive.xreplace(signs)
     return real - real.subs(w, origin)

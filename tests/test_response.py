@@ -7,7 +7,8 @@ import sympy
 from sympy import Rational, exp, log, sqrt
 
 from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
-from aimctheory.certified.closed_form import integral_from_zero, real_zeros
+from aimctheory.certified.closed_form import integral_from_zero
+from aimctheory.certified.solutions import real_zeros
 from aimctheory.notation import NONNEGATIVE, POSITIVE, REALS, Parameter, positive, real, w
 from aimctheory.response import Response
 

@@ -1,4 +1,4 @@
-"""Zeros and integrals in closed form, for cases where SymPy's own are slow, long or wrong.
+"""Rewritings and integrals of formulas, for cases where SymPy's own are slow, long or wrong.
 
 An integral is split as
 
@@ -9,7 +9,7 @@ the last term a logarithm or an arc tangent by the sign of b² − 4ac.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 import sympy
 
@@ -30,31 +30,17 @@ def gathered(formula: sympy.Expr) -> sympy.Expr:
     return formula if has_heavy_powers(formula) else sympy.together(formula)
 
 
-def real_zeros(formula: sympy.Expr) -> Iterator[sympy.Expr]:
-    """The real zeros in w that have a short closed form, factor by factor.
+def common_unit(formulas: Sequence[sympy.Expr]) -> sympy.Expr | None:
+    """The formula u of which all are whole multiples, None where a ratio of two is not rational.
 
-    >>> a = sympy.Symbol("a", positive=True)
-    >>> list(real_zeros((1 - w / a) * sympy.sqrt(2 + w)))
-    [-2, a]
+    >>> common_unit([2 * w / 3, -w])
+    w/3
     """
-    for factor in sympy.Mul.make_args(formula):
-        base, exponent = factor.as_base_exp()
-        if not base.has(w) or exponent.is_negative:
-            continue
-        numerator = sympy.numer(sympy.together(base)).as_poly(w)
-        if numerator is None:
-            yield from _solutions(base)
-        else:
-            for part, _ in numerator.factor_list()[1]:
-                roots = sympy.roots(part, cubics=False, quartics=False)
-                yield from (root for root in roots if root.is_real is not False)
-
-
-def _solutions(formula: sympy.Expr) -> list[sympy.Expr]:
-    try:
-        return [root for root in sympy.solve(formula, w) if root.is_real is not False]
-    except NotImplementedError:  # how SymPy says that it knows no method for such an equation
-        return []
+    ratios = [sympy.cancel(formula / formulas[0]) for formula in formulas]
+    if not all(ratio.is_Rational for ratio in ratios):
+        return None
+    unit = formulas[0] / sympy.ilcm(1, *(ratio.q for ratio in ratios))
+    return -unit if unit.could_extract_minus_sign() else unit
 
 
 def integral_from_zero(

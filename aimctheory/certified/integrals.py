@@ -7,11 +7,10 @@ complex logarithms or with sums over unknown roots are turned down.
 from __future__ import annotations
 
 import sympy
-from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 from sympy.integrals.rationaltools import ratint
 
-from aimctheory.certified.closed_form import has_heavy_powers
-from aimctheory.notation import w
+from aimctheory.certified.closed_form import common_unit, has_heavy_powers
+from aimctheory.notation import in_exponentials, w
 
 MOST_DEGREE = 5  # of a fraction; beyond it SymPy takes more than a second
 _t = sympy.Dummy("t", positive=True)
@@ -23,23 +22,18 @@ def antiderivative(formula: sympy.Expr) -> sympy.Expr | None:
     >>> print(antiderivative(sympy.tanh(2 * w)))
     -w + log(exp(4*w) + 1)/2
     """
-    plain = formula.replace(
-        lambda e: isinstance(e, HyperbolicFunction), lambda e: e.rewrite(sympy.exp)
-    )
+    plain = in_exponentials(formula)
     if plain.is_rational_function(w):
         return _rational_integral(plain, w)
     found_in = sorted(plain.atoms(sympy.exp), key=sympy.default_sort_key)
     exponents = [part.args[0] for part in found_in if part.has(w)]
-    if not exponents or not all(sympy.degree(u, w) == 1 for u in exponents if u.is_polynomial(w)):
-        return None
-    if not all(u.is_polynomial(w) for u in exponents):
+    linear = all(u.is_polynomial(w) and sympy.degree(u, w) == 1 for u in exponents)
+    if not exponents or not linear:
         return None
     slopes = [sympy.diff(u, w) for u in exponents]
-    ratios = [sympy.cancel(slope / slopes[0]) for slope in slopes]
-    if not all(ratio.is_Rational for ratio in ratios):
+    unit = common_unit(slopes)
+    if unit is None:
         return None
-    unit = slopes[0] / sympy.ilcm(1, *(ratio.q for ratio in ratios))
-    unit = -unit if unit.could_extract_minus_sign() else unit
     powers = {
         sympy.exp(u): sympy.exp(u.subs(w, 0)) * _t ** sympy.cancel(slope / unit)
         for u, slope in zip(exponents, slopes, strict=True)

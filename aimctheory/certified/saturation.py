@@ -41,7 +41,7 @@ def saturation_points(
         if a >= b or any(a < place < b for place in breaks):
             continue
         wider = best is None or b - a > best[0]
-        # No zero and no pole lies inside, so a few points decide; an edge of a real power may.
+        # No zero and no known pole lies inside, so a few points decide.
         inside = a + (b - a) * np.arange(1, 12) / 12
         if wider and all(_is_positive(q, rational(x)) for q in here for x in inside):
             best = (b - a, low, high)
@@ -59,7 +59,7 @@ def _located(formula: sympy.Expr, numbers: Numbers) -> dict[sympy.Expr, float]:
                 "give dynamic_range=(low, high), or write the formula with numbers"
             )
         found = tuple(_isolated(formula))
-    places = {zero: _place(zero, numbers) for zero in found}
+    places = {zero: value_at(zero, numbers) for zero in found}
     return {zero: place for zero, place in places.items() if np.isfinite(place)}
 
 
@@ -94,10 +94,10 @@ def _real_stretches(formula: sympy.Expr) -> Iterator[tuple[sympy.Expr, sympy.Exp
     """The intervals on which the bases of real powers and the arguments of logarithms are ≥ 0."""
     inside = {p.base for p in formula.atoms(sympy.Pow) if p.base.has(w) and not p.exp.is_Integer}
     inside |= {log.args[0] for log in formula.atoms(sympy.log) if log.has(w)}
-    edges = [-sympy.oo, sympy.oo]
+    edges: dict[sympy.Expr, float] = {-sympy.oo: -np.inf, sympy.oo: np.inf}
     for part in inside:
-        edges += real_zeros(part) or ()
-    for low, high in itertools.pairwise(sorted(set(edges), key=lambda edge: float(edge))):
+        edges |= _located(part, {})
+    for low, high in itertools.pairwise(sorted(edges, key=edges.__getitem__)):
         a, b = bounded(low, high)
         middle = rational(float(a + b) / 2)
         if all(at(part, middle) > 0 for part in inside):
@@ -117,12 +117,12 @@ def _exact(formula: sympy.Expr, root: Root) -> sympy.Expr:
 def _poles(formula: sympy.Expr, numbers: Numbers) -> dict[sympy.Expr, float]:
     """The real zeros of the denominator that are known in closed form."""
     found = real_zeros(sympy.denom(gathered(formula))) or ()
-    return {pole: _place(pole, numbers) for pole in found}
+    return {pole: value_at(pole, numbers) for pole in found}
 
 
-def _place(zero: sympy.Expr, numbers: Numbers) -> float:
-    """`zero` at `numbers`, NaN where it is not real."""
-    value = complex(zero.subs(numbers))
+def value_at(formula: sympy.Expr, numbers: Numbers) -> float:
+    """A formula without w at `numbers`, NaN where it is not real."""
+    value = complex(formula.subs(numbers))
     return value.real if abs(value.imag) <= 1e-12 * abs(value) else float("nan")
 
 

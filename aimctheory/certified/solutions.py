@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sympy
-from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
-from aimctheory.certified.closed_form import gathered
-from aimctheory.notation import w
+from aimctheory.certified.closed_form import common_unit, gathered
+from aimctheory.notation import in_exponentials, w
 
 MOST_DEGREE = 12  # exact real roots of a rational polynomial beyond it take more than a second
 
@@ -32,11 +31,8 @@ def real_zeros(formula: sympy.Expr) -> tuple[sympy.Expr, ...] | None:
     >>> real_zeros(sympy.exp(w) - 2 * w) is None
     True
     """
-    in_exponentials = formula.replace(
-        lambda e: isinstance(e, HyperbolicFunction), lambda e: e.rewrite(sympy.exp)
-    )
     found: list[sympy.Expr] = []
-    for factor in sympy.Mul.make_args(in_exponentials):
+    for factor in sympy.Mul.make_args(in_exponentials(formula)):
         base, exponent = factor.as_base_exp()
         if not base.has(w) or exponent.is_negative:
             continue
@@ -63,6 +59,8 @@ def _zeros_of_sum(formula: sympy.Expr) -> list[sympy.Expr] | None:
 
 def _polynomial_zeros(polynomial: sympy.Poly) -> list[sympy.Expr] | None:
     """The roots of a polynomial: by formula up to degree two, isolated if it is rational."""
+    if polynomial.is_zero:  # every weight is a zero
+        return None
     if polynomial.degree() == 0:
         return []
     if polynomial.degree() <= 2:
@@ -83,6 +81,8 @@ def _polynomial_zeros(polynomial: sympy.Poly) -> list[sympy.Expr] | None:
 def _zeros_by_generator(formula: sympy.Expr) -> list[sympy.Expr] | None:
     """The zeros of a polynomial in one function of the weight."""
     functions = _functions(formula)
+    if not functions:
+        return None
     if all(isinstance(f, sympy.exp) for f in functions):
         return _zeros_of_exponentials(formula, [f.args[0] for f in functions])
     if all(f.is_Pow and f.exp.is_Rational and f.base == functions[0].base for f in functions):
@@ -97,10 +97,9 @@ def _zeros_of_exponentials(
     formula: sympy.Expr, exponents: list[sympy.Expr]
 ) -> list[sympy.Expr] | None:
     """The zeros of a polynomial in powers of one exponential, negative powers among them."""
-    ratios = [sympy.cancel(exponent / exponents[0]) for exponent in exponents]
-    if not all(ratio.is_Rational for ratio in ratios):
+    unit = common_unit(exponents)
+    if unit is None:
         return None
-    unit = exponents[0] / sympy.ilcm(1, *(ratio.q for ratio in ratios))
     powers = {sympy.exp(u): _t ** sympy.cancel(u / unit) for u in exponents}
     return _zeros_in(formula.xreplace(powers), sympy.exp(unit))
 

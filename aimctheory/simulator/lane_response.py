@@ -83,9 +83,9 @@ def identifiers(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         plain = unicodedata.normalize("NFKC", name)
-        plain = plain if plain.isidentifier() else re.sub(r"\W", "_", f"{plain}")
+        plain = plain if plain.isidentifier() else re.sub(r"\W", "_", plain)
         plain = plain if plain.isidentifier() and not iskeyword(plain) else f"p_{plain}"
-        while plain in found.values() or plain in ("w", "d", "q"):
+        while plain in found.values() or plain == "w":  # the weight
             plain += "_"
         found[name] = plain
     return found

@@ -15,9 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import sympy
-from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
-from aimctheory.notation import rational, w
+from aimctheory.notation import in_exponentials, rational, w
 from aimctheory.tree.recorder import Node, as_node, walk
 
 ALLOWED = "numbers, + - * /, powers, sqrt, exp, log, sinh, cosh, tanh"
@@ -34,10 +33,7 @@ def lower(expression: sympy.Expr, leaves: Mapping[sympy.Symbol, Node]) -> Node:
     >>> text(lower(1 - w / tau, {w: Node("input", (), "w"), tau: Node("input", (), "tau")}))
     '1.0 - w * (1.0 / tau)'
     """
-    expression = sympy.sympify(expression).replace(
-        lambda e: isinstance(e, HyperbolicFunction), lambda e: e.rewrite(sympy.exp)
-    )
-    return _lower(expression, leaves)
+    return _lower(in_exponentials(sympy.sympify(expression)), leaves)
 
 
 def _lower(e: sympy.Expr, leaves: Mapping[sympy.Symbol, Node]) -> Node:
