@@ -23,14 +23,21 @@ from aimctheory.algorithms.residual_learning import residual_learning
 from aimctheory.exact.evaluation import Array, number, ratio_jet
 from aimctheory.exact.jets import variable
 from aimctheory.exact.limits import self_consistent
-from aimctheory.exact.roots import only_zero
-from aimctheory.exact.two_arrays import two_arrays
+from aimctheory.exact.fast_law import SIZE, FastLaw, fast_law
+from aimctheory.exact.roots import Function, bracketed, only_zero
+from aimctheory.exact.two_arrays import Around, TwoArrays, two_arrays
 from aimctheory.exact.update import Devices
 from aimctheory.laws import Law, gaussian
 from aimctheory.objectives.record import Objective
 
 SAMPLES = 60
 """Points on which the transfer's zero is looked for: few, since each asks for a root of (P)."""
+OVERSHOOT, STEPS = 1.5, 40
+"""How far beyond a Newton step the other side of a zero is looked for, and how often."""
+ACCURACY = 1e-9
+"""What W is known to, in standard deviations of P."""
+UNSETTLED = 1e-3
+"""The largest change of E|y| on a finer grid that is let pass, in standard deviations of P."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,53 @@ def residual_mean_field(
     -0.007
     """
     arrays = two_arrays(algorithm, device, objective, noise, hyper)
+    W, law = _balanced(arrays)
+    weights, mixing = W + arrays.mixing * law.grid, arrays.mixing
+    g, curvature = arrays.gradient(W, law.grid), law.expectation(arrays.curvature(weights))
+    by_fast, by_slow = (law.expectation(each) for each in arrays.derivatives(W, law.grid))
+    push = arrays.slow.mean_response(W) - law.mean_sign_signal() * arrays.slow.asymmetry(W)
+    v = law.variance()
+    C = arrays.covariance(Around(by_fast, by_slow, push, v))
+    mixed = mixing**2 * (C[..., 0, 0] - v) + 2.0 * mixing * C[..., 0, 2] + C[..., 2, 2]
+    return _broadcast(
+        arrays.shape,
+        P=law.mean(),
+        W=W,
+        readout=W + mixing * law.mean(),
+        gradient=law.expectation(g),
+        fast_variance=v,
+        signal_variance=law.all_signal_variance(),
+        mean_square_gradient=law.expectation(g**2) + curvature**2 * mixed,
+    )
+
+
+def _balanced(arrays: TwoArrays) -> tuple[Array, FastLaw]:
+    """The W at which the mean transfer is 0, and the law of P there."""
+    start, P = _start(arrays)
+
+    def law_at(W: Array, size: int = SIZE) -> FastLaw:
+        return fast_law(arrays, W, P, size)
+
+    def transfer(W: Array) -> Array:
+        law = law_at(W)
+        return np.asarray(law.mean_abs_signal() * arrays.slow.ratio(W) - law.mean())
+
+    by_fast, by_slow = arrays.derivatives(start, P)
+    other = _across(transfer, start, by_slow / by_fast, arrays.slow.dynamic_range)
+    scale = np.sqrt(law_at(start).variance())
+    W = bracketed(transfer, start, other, within=ACCURACY * scale + 1e-300)
+    law, finer = law_at(W), law_at(W, 3 * SIZE // 2)
+    change = np.abs(finer.mean_abs_signal() - law.mean_abs_signal()) + law.strayed
+    if np.any(change > UNSETTLED * np.sqrt(finer.variance()) + 1e-12):
+        raise ValueError(
+            f"the law of P at W = {np.ravel(W)[0]:.6g} does not settle: a finer grid still moves "
+            f"E|y| by {np.max(change):.2g}; lower the learning rate, or simulate"
+        )
+    return W, law
+
+
+def _start(arrays: TwoArrays) -> tuple[Array, Array]:
+    """W and P̄ with y taken as N(P̄, v_y), the linear noise of `exact.two_arrays`."""
 
     def transfer(W: Array) -> Array:
         P = arrays.rest(W)
@@ -88,17 +142,24 @@ def residual_mean_field(
     W = only_zero(transfer, ends, arrays.shape, "the mean transfer to W", samples=SAMPLES)
     P = arrays.rest(W)
     arrays.require_steady(W, P)
-    g = arrays.gradient(W, P)
-    return _broadcast(
-        arrays.shape,
-        P=P,
-        W=W,
-        readout=W + arrays.mixing * P,
-        gradient=g,
-        fast_variance=arrays.fast_variance(W, P),
-        signal_variance=arrays.signal_variance(W, P),
-        mean_square_gradient=g**2 + arrays.gradient_variance(W, P),
-    )
+    return W, P
+
+
+def _across(
+    function: Function, start: Array, slope: Array, ends: tuple[ArrayLike, ArrayLike]
+) -> Array:
+    """A point strictly inside `ends` on the other side of the rising `function`'s zero."""
+    value = function(start)
+    step = -OVERSHOOT * value / np.abs(slope)
+    for _ in range(STEPS):
+        end = np.where(step > 0, ends[1], ends[0])
+        far = np.abs(step) > 0.9 * np.abs(end - start)
+        other = np.where(far, start + 0.9 * (end - start), start + step)
+        same = (function(other) > 0) == (value > 0)
+        if not np.any(same & (value != 0)):
+            return np.asarray(other)
+        start, step = np.where(same, other, start), np.where(same, 2.0 * step, step)
+    raise ValueError("the mean transfer to W has no zero near that of its linear noise; simulate")
 
 
 def zero_shifted_law(

@@ -101,9 +101,12 @@ def _close(function: Function, x: Array, place: NDArray[np.int64]) -> Array:
     return bracketed(function, _taken(x, place), _taken(x, place + 1))
 
 
-def bracketed(function: Function, low: Array, high: Array) -> Array:
+def bracketed(
+    function: Function, low: Array, high: Array, within: ArrayLike = 1e-300
+) -> Array:
     """The zero between `low` and `high`, where `function` has opposite signs, to the last bits.
 
+    With `within` the zero is known to that distance only, or to the last bits if that is more.
     Chandrupatla's method on every element at once: a is the newest point, b the other end of the
     bracket, c the point that a or b replaced, and t the share of the way from a to b where the
     next point lies.
@@ -122,8 +125,8 @@ def bracketed(function: Function, low: Array, high: Array) -> Array:
             b, fb = np.where(same, b, a), np.where(same, fb, fa)
             a, fa = x, fx
             best = np.where(np.abs(fa) < np.abs(fb), a, b)
-            # Two ε of the zero; 1e-300 where the zero is 0, so that the loop ends.
-            least = 2.0 * np.finfo(float).eps * np.abs(best) + 1e-300
+            # Two ε of the zero; `within` is above 0, so that the loop ends where the zero is 0.
+            least = 2.0 * np.finfo(float).eps * np.abs(best) + within
             share = least / np.abs(b - a)
             if np.all((share > 0.5) | (fa == 0) | (fb == 0)):
                 break

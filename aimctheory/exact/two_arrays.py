@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erf
 
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
@@ -44,6 +43,15 @@ class DriftDerivatives(NamedTuple):
     by_slow: Array
 
 
+class Around(NamedTuple):
+    """What the linear noise is made of: λ, κ, the response s of W to the signal, and v_P."""
+
+    by_fast: Array
+    by_slow: Array
+    push: Array
+    fast_variance: Array
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TwoArrays:
     """Residual Learning's arrays, `fast` (P) and `slow` (W), with the numbers of one problem.
@@ -55,7 +63,7 @@ class TwoArrays:
     slow: Device
     objective: Objective
     law: Law
-    read_sigma: Any
+    read: Law
     learning_rate: Any
     transfer_rate: Any
     mixing: Any
@@ -113,29 +121,20 @@ class TwoArrays:
         b, memory = self.filter_rate, 1.0 - self.learning_rate * self.derivatives(W, P).by_fast
         kept = (1.0 - b) * memory
         passed = self.fast_variance(W, P) * (1.0 + kept) / (1.0 - kept)
-        return np.asarray(b / (2.0 - b) * (self.read_sigma**2 + passed))
+        return np.asarray(b / (2.0 - b) * (self.read.sigma**2 + passed))
 
-    def gradient_variance(self, W: Array, P: Array) -> Array:
-        """The variance of ∇f at the mixed weight, with both arrays moving."""
-        # s = F − E[sign y] G, with E[sign y] = erf(P̄/√(2v_y)) of a normal y.
-        width = np.sqrt(2.0 * self.signal_variance(W, P))
-        sign = erf(np.divide(P, width, out=np.zeros(self.shape), where=width > 0))
-        response = self.slow.mean_response(W) - sign * self.slow.asymmetry(W)
-        C = self._covariance(W, P, self.transfer_rate * response)
-        mixed = self.mixing**2 * C[..., 0, 0] + 2.0 * self.mixing * C[..., 0, 2] + C[..., 2, 2]
-        return np.asarray(self.curvature(W) ** 2 * mixed)
-
-    def _covariance(self, W: Array, P: Array, push: Array) -> Array:
-        """C = A C Aᵀ + Q of (P, H, W), (…, 3, 3), with `push` = βs."""
-        by_fast, by_slow = self.derivatives(W, P)
+    def covariance(self, around: Around) -> Array:
+        """C = A C Aᵀ + Q of (P, H, W), (…, 3, 3), with both arrays moving."""
         alpha, b = self.learning_rate, self.filter_rate
+        push = self.transfer_rate * around.push
         # The filter reads the new P and the transfer the new H, so each row contains the one above.
-        P_row = (1.0 - alpha * by_fast, 0.0, -alpha * by_slow)
+        P_row = (1.0 - alpha * around.by_fast, 0.0, -alpha * around.by_slow)
         H_row = (b * P_row[0], 1.0 - b, b * P_row[2])
         W_row = (push * H_row[0], push * H_row[1], 1.0 + push * H_row[2])
         A = _matrix(self.shape, P_row, H_row, W_row)
-        gradient_noise = alpha * np.sqrt(self.diffusion(W, P))
-        read_noise = b * self.read_sigma
+        # What keeps the variance v_P of P at rest: αD^½, with (1 − ρ²)v_P = α²D.
+        gradient_noise = np.sqrt((1.0 - P_row[0] ** 2) * around.fast_variance)
+        read_noise = b * self.read.sigma
         shaken = _matrix(
             self.shape,
             (gradient_noise, 0.0),
@@ -201,7 +200,7 @@ def two_arrays(
         slow=slow,
         objective=objective,
         law=law,
-        read_sigma=read.sigma,
+        read=read,
         shape=np.broadcast_shapes(shape_of(objective, law, fast, slow), *shapes),
         **{"filter_rate": 1.0, **values},
     )
