@@ -1,8 +1,8 @@
 """The stationary law of the fast array P while the slow array W rests, for many problems at once.
 
-P at a frozen W is a scalar chain, and its law π is that of its transfer operator L
-(`exact.operator`).  The signal y that is transferred is P, P plus read noise, or the filtered
-H ← (1 − b)H + b(P + ε).  With E[Hⁿ; P] the mean of Hⁿ over the part of the law with a given P,
+P at a frozen W is a scalar chain, and its law π is that of its `exact.transfer_operator` L.  The
+signal y that is transferred is P, P plus read noise, or the filtered H ← (1 − b)H + b(P + ε).  With
+E[Hⁿ; P] the mean of Hⁿ over the part of the law with a given P,
 
     E[H; P]  = (1 − b) L E[H; P] + bP π,
     E[H²; P] = (1 − b)² L E[H²; P] + 2b(1 − b)P L E[H; P] + b²(P² + σ_ε²) π,
@@ -19,31 +19,29 @@ import numpy as np
 from scipy.special import erf, roots_legendre
 
 from aimctheory.exact.evaluation import Array
-from aimctheory.exact.operator import Operator, angles, operator, polynomials
 from aimctheory.exact.quadrature import noise_points
 from aimctheory.exact.roots import FAR, HAIR
+from aimctheory.exact.transfer_operator import Operator, angles, operator, polynomials
 from aimctheory.exact.two_arrays import TwoArrays
 from aimctheory.laws import gaussian
 
 SIZE = 48
-"""Points of P's law: 48 take a normal law on its stretch to 1e-7 of its standard deviation."""
+"""Points of P's law: 48 take a normal law on its stretch to 1e-8 of its standard deviation."""
 NOISE_NODES = 32
 """Quadrature points of the gradient's noise on either side of its kink."""
-PIECE = 64
-"""Quadrature points of P's law on either side of a kink of E[|y| | P]."""
-DEPTH = 32.0
-"""The stretch of weights ends where the density is about exp(−32), a normal law's at 8 deviations."""
+PIECE = 96
+"""Quadrature points of P's law on either side of a kink of E[|y| | P]: enough for T_k to k = 72."""
+DEPTH = 26.0
+"""The stretch of weights ends where the density is about exp(−26), a normal's at 7.2 deviations."""
 OFFSETS = np.geomspace(1e-12, 1.0, 240)
 """Distances from a point inside to either end of P's range, in units of that distance."""
-QUIET = 1e-9
-"""Half the stretch of a P without noise, which rests at one point, in the same units."""
 THIN = 1e-13
 """Probability of a quadrature point below which it is rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FastLaw:
-    """P's law at a frozen W: masses on `grid` for smooth functions of P, shares on `points` for |y|.
+    """P's law at a frozen W: masses on `grid` for smooth functions, shares on `points` for |y|.
 
     `signal_mean` and `signal_variance` are those of y at each of the `points`.  All have the shape
     (n, *shape); `strayed`, of `shape`, is the share of the steps that lead off the grid.
@@ -92,9 +90,11 @@ class FastLaw:
 def fast_law(arrays: TwoArrays, W: Array, inside: Array, size: int = SIZE) -> FastLaw:
     """The law of P and its signal at slow weights W of the arrays' shape; `size` points carry it.
 
-    `inside` are values that P visits, or near ones: the resolution is the finer the nearer.
+    `inside` are values of P near those that it visits, where the search for its stretch begins.
     """
     low, high = _stretch(arrays, W, inside)
+    if np.any(np.maximum(np.abs(low - inside), np.abs(high - inside)) > high - low):
+        low, high = _stretch(arrays, W, arrays.rest(W))  # `inside` lay outside, too far to resolve
     middle, half = (low + high) / 2.0, (high - low) / 2.0
     grid = middle + half * _column(np.cos(angles(size)), W)
     g = arrays.gradient(W, grid)
@@ -126,8 +126,8 @@ def _column(values: Array, like: Array) -> Array:
 def _stretch(arrays: TwoArrays, W: Array, inside: Array) -> tuple[Array, Array]:
     """The ends of the weights at which P is found.
 
-    With T the drift and D the diffusion the density is about exp(−∫2T/(αD) dP): the law of a
-    diffusion, near enough to say where nothing is left.
+    With drift −αT and α²S the variance of a step the density is about exp(−∫2T/(αS) dP): the law
+    of a diffusion, near enough to say where nothing is left.
     """
     update, rate = arrays.fast_update, arrays.learning_rate
     low, high = (np.broadcast_to(end, W.shape) for end in arrays.fast.dynamic_range)
@@ -135,17 +135,15 @@ def _stretch(arrays: TwoArrays, W: Array, inside: Array) -> tuple[Array, Array]:
     away = _column(OFFSETS, W)
     x = np.concatenate([inside - below * away[::-1], inside[None], inside + above * away])
     g = arrays.gradient(W, x)
-    slope = 2.0 * update.drift(x, g) / np.maximum(rate * update.diffusion(x, g), 1e-300)
+    drift = update.drift(x, g)
+    square = update.diffusion(x, g)
+    # A spread that is rounding, far from where P is, must not drown the depths that matter.
+    spread = np.maximum(square - drift**2, 1e-6 * square)
+    slope = 2.0 * drift / (rate * spread)
     depth = np.cumsum((slope[1:] + slope[:-1]) / 2.0 * np.diff(x, axis=0), axis=0)
     depth = np.concatenate([np.zeros_like(depth[:1]), depth])
     depth = depth - depth.min(axis=0)
-    first, last = _crossing(x, depth), _crossing(x[::-1], depth[::-1])
-    quiet = np.broadcast_to(np.equal(arrays.law.sigma, 0.0), W.shape)
-    if np.any(quiet):
-        rest = arrays.rest(W)
-        first = np.where(quiet, rest - QUIET * below, first)
-        last = np.where(quiet, rest + QUIET * above, last)
-    return first, last
+    return _crossing(x, depth), _crossing(x[::-1], depth[::-1])
 
 
 def _crossing(x: Array, depth: Array) -> Array:
@@ -187,8 +185,8 @@ def _split(
     θ = arccos of the place, smooth and fast to converge, so each piece is Gauss–Legendre's.
     """
     size = measures[0].shape[-1]
-    ends = [np.arccos(np.clip((kink - middle) / half, -1.0, 1.0)) for kink in kinks]
-    ends = np.sort(np.stack([np.zeros_like(half), *ends, np.full_like(half, np.pi)]), axis=0)
+    inner = [np.arccos(np.clip((kink - middle) / half, -1.0, 1.0)) for kink in kinks]
+    ends = np.sort(np.stack([np.zeros_like(half), *inner, np.full_like(half, np.pi)]), axis=0)
     centre, width = (ends[1:] + ends[:-1])[:, None] / 2.0, np.diff(ends, axis=0)[:, None] / 2.0
     t, part = (_column(each, half)[None] for each in roots_legendre(PIECE))
     angle, length = (each.reshape(-1, *half.shape) for each in (centre + width * t, width * part))
@@ -199,6 +197,7 @@ def _split(
         for measure in measures
     )
     found = shares > THIN
-    mean, square = (np.divide(each, shares, out=np.zeros_like(each), where=found)
-                    for each in (first, second))
+    mean, square = (
+        np.divide(each, shares, out=np.zeros_like(each), where=found) for each in (first, second)
+    )
     return middle + half * np.cos(angle), shares, mean, square

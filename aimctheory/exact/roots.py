@@ -101,9 +101,7 @@ def _close(function: Function, x: Array, place: NDArray[np.int64]) -> Array:
     return bracketed(function, _taken(x, place), _taken(x, place + 1))
 
 
-def bracketed(
-    function: Function, low: Array, high: Array, within: ArrayLike = 1e-300
-) -> Array:
+def bracketed(function: Function, low: Array, high: Array, within: float | Array = 1e-300) -> Array:
     """The zero between `low` and `high`, where `function` has opposite signs, to the last bits.
 
     With `within` the zero is known to that distance only, or to the last bits if that is more.

@@ -1,6 +1,6 @@
 """The stationary law of a scalar chain, from its transition operator and without random numbers.
 
-The law that `exact.operator` carries on N Chebyshev points of the weights that the chain visits, on
+It is the law that `exact.transfer_operator` puts on N Chebyshev points of the weights visited, on
 finer and finer grids.  The mean of a polynomial after one step is a smooth function of the weight
 before it, by quadrature split at the kink of |g + ξ|, so the error falls faster than any power of
 1/N.
@@ -19,9 +19,9 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.exact.evaluation import Array, gradient_of
 from aimctheory.exact.first_order import first_order
-from aimctheory.exact.operator import angles, lengths, operator
 from aimctheory.exact.quadrature import NODES, noise_points
 from aimctheory.exact.roots import bracketed
+from aimctheory.exact.transfer_operator import angles, lengths, operator
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
@@ -251,4 +251,3 @@ def _solved(
         return abs(float(mass @ np.sum(share * event, axis=0)))
 
     return _Solution(grid, mass, probability(strayed), probability(escaped))
-

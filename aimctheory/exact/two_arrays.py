@@ -1,12 +1,13 @@
-"""The two arrays of Residual Learning around a point (W, P): mean drift and linear noise.
+"""The two arrays of Residual Learning: the mean drift of P, and linear noise around a state.
 
 With T_P = g F_P + E|g + ξ| G_P, λ = ∂T_P/∂P, κ = ∂T_P/∂W and D the diffusion of P, the deviations
 from the stationary means follow
 
-    P ← P − α(λP + κW) + α√D ζ,    H ← (1 − b)H + b(P + ε),    W ← W + β s H,
+    P ← P − α(λP + κW) + √((1 − ρ²)v_P) ζ,    H ← (1 − b)H + b(P + ε),    W ← W + β s H,
 
-with ζ standard normal, s the response of W to the sign of H, and b = 1 where there is no filter.
-At frozen W, with ρ = 1 − αλ,
+with ρ = 1 − αλ, ζ standard normal, s the response of W to the signal, and b = 1 where there is no
+filter.  `exact.mean_field` averages λ, κ and s over the law of P and takes v_P from it.  Where that
+law is not known yet, λ and κ at P̄, the zero of T_P, give
 
     v_P = αD/(λ(2 − αλ)),    v_y = b/(2 − b) · [σ_ε² + v_P (1 + (1 − b)ρ)/(1 − (1 − b)ρ)].
 """
@@ -110,14 +111,14 @@ class TwoArrays:
         return self.fast_update.diffusion(P, self.gradient(W, P))
 
     def fast_variance(self, W: Array, P: Array) -> Array:
-        """v_P, the variance of the fast array at frozen W."""
+        """v_P at frozen W from λ and D at P."""
         diffusion, rate = self.diffusion(W, P), self.learning_rate
         stiffness = np.abs(self.derivatives(W, P).by_fast)
         damping = np.maximum(2.0 - rate * stiffness, OVERSHOOTING)
         return np.asarray(rate * diffusion / (stiffness * damping))
 
     def signal_variance(self, W: Array, P: Array) -> Array:
-        """v_y, the variance of what is transferred, at frozen W."""
+        """v_y, the variance of what is transferred, at frozen W from λ and D at P."""
         b, memory = self.filter_rate, 1.0 - self.learning_rate * self.derivatives(W, P).by_fast
         kept = (1.0 - b) * memory
         passed = self.fast_variance(W, P) * (1.0 + kept) / (1.0 - kept)
@@ -132,8 +133,7 @@ class TwoArrays:
         H_row = (b * P_row[0], 1.0 - b, b * P_row[2])
         W_row = (push * H_row[0], push * H_row[1], 1.0 + push * H_row[2])
         A = _matrix(self.shape, P_row, H_row, W_row)
-        # What keeps the variance v_P of P at rest: αD^½, with (1 − ρ²)v_P = α²D.
-        gradient_noise = np.sqrt((1.0 - P_row[0] ** 2) * around.fast_variance)
+        gradient_noise = np.sqrt(np.maximum(1.0 - P_row[0] ** 2, 0.0) * around.fast_variance)
         read_noise = b * self.read.sigma
         shaken = _matrix(
             self.shape,
