@@ -32,6 +32,8 @@ from aimctheory.objectives.record import Objective
 
 SAMPLES = 60
 """Points on which the transfer's zero is looked for: few, since each asks for a root of (P)."""
+NEAR = 0.3
+"""How near the zero of the linear noise is found, in distances of those points: a start."""
 OVERSHOOT, STEPS = 1.5, 40
 """How far beyond a Newton step the other side of a zero is looked for, and how often."""
 ACCURACY = 1e-9
@@ -75,9 +77,10 @@ def residual_mean_field(
     means; E‖∇f‖² has it in the linear noise of `exact.two_arrays`.  In v2 a filter of rate b asks
     for β ≪ b too, and its H is taken as normal where P is given.
 
-    Measured against simulations of cells of every kind at α ≤ 0.2 (`tests/test_mean_field_domain`):
-    the bias is off by at most 2 % and E‖∇f‖² by at most 4 % for β/α ≤ 0.07 and β/b ≤ 0.15; at
-    β/α = 0.25 both were off by 3 %, at 1 by 6 % and 13 %.
+    Measured against simulations of linear, soft-bounds, power, exponential and cubic cells at
+    α ≤ 0.2 (`tests/test_exact_mean_field.py`): for β/α ≤ 0.07 and β/b ≤ 0.15 the bias is off by at
+    most 3 % and E‖∇f‖² by at most 4 %.  Errors grow like β/α: 3 % and 3 % at 0.25, 6 % and 13 % at
+    1 on soft bounds at α = 0.1.
 
     Arguments as for `simulate`: `device` one Device or {"P": …, "W": …}, `noise` a law for the
     stream "gradient" or {"gradient": …, "read": …}.  Numbers broadcast, scalars give floats.  A
@@ -164,7 +167,8 @@ def _start(arrays: TwoArrays) -> tuple[Array, Array]:
         return np.asarray(size * arrays.slow.ratio(W) - P)
 
     ends = arrays.slow.dynamic_range
-    W = only_zero(transfer, ends, arrays.shape, "the mean transfer to W", samples=SAMPLES)
+    what = "the mean transfer to W"
+    W = only_zero(transfer, ends, arrays.shape, what, samples=SAMPLES, share=NEAR)
     P = arrays.rest(W)
     arrays.require_steady(W, P)
     return W, P

@@ -32,12 +32,14 @@ def only_zero(
     *,
     near: ArrayLike | None = None,
     samples: int = SAMPLES,
+    share: float = 0.0,
     hint: str = "",
 ) -> Array:
     """The zero strictly inside `ends` at which `function` rises; arrays of `shape` in one go.
 
     `function` maps arrays (…, *shape) to arrays of that shape; `what` names it in errors.  Of
-    several zeros the one nearest to `near` is taken.
+    several zeros the one nearest to `near` is taken.  The zero is exact to the last bits, or known
+    to the `share` of the distance between two of the `samples` points.
 
     Raises ValueError where there is no such zero (its message ends in `hint`), and where there are
     several (listed) and no `near` is given.
@@ -51,7 +53,7 @@ def only_zero(
     count = np.count_nonzero(rises, axis=0)
     if np.any(count == 0):
         raise ValueError(f"{what} has no stable zero inside {_first(ends, count == 0)}{hint}")
-    zeros = [_close(function, x, _nth(rises, n)) for n in range(1, int(count.max()) + 1)]
+    zeros = [_close(function, x, _nth(rises, n), share) for n in range(1, int(count.max()) + 1)]
     if len(zeros) == 1:
         return zeros[0]
     if near is None:
@@ -96,9 +98,10 @@ def _taken(values: Array, place: NDArray[np.int64]) -> Array:
     return np.asarray(np.take_along_axis(values, place[None], axis=0)[0])
 
 
-def _close(function: Function, x: Array, place: NDArray[np.int64]) -> Array:
+def _close(function: Function, x: Array, place: NDArray[np.int64], share: float) -> Array:
     """The zero between the points x[place] and x[place + 1] of each element."""
-    return bracketed(function, _taken(x, place), _taken(x, place + 1))
+    low, high = _taken(x, place), _taken(x, place + 1)
+    return bracketed(function, low, high, within=share * (high - low) + 1e-300)
 
 
 def bracketed(function: Function, low: Array, high: Array, within: float | Array = 1e-300) -> Array:
