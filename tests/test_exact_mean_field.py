@@ -304,7 +304,6 @@ def test_the_stated_accuracy_holds_where_it_is_stated(cells, alpha, changes):
         options = {"algorithm": residual_learning_v2, "filter_rate": changes["filter_rate"]}
         options["noise"] = {"gradient": NOISE, "read": gaussian(changes["read"])}
     (bias, bias_error), (square, square_error) = ratios(cells, alpha, **options)
-    print(cells, alpha, changes, bias, bias_error, square, square_error)
     assert abs(bias - 1) <= 0.03 + bias_error
     assert abs(square - 1) <= 0.04 + square_error
     assert bias_error < (0.15 if cells in (FLAT, BENT) else 0.02)
