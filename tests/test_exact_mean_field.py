@@ -305,5 +305,5 @@ def test_the_stated_accuracy_holds_where_it_is_stated(cells, alpha, changes):
         options["noise"] = {"gradient": NOISE, "read": gaussian(changes["read"])}
     (bias, bias_error), (square, square_error) = ratios(cells, alpha, **options)
     assert abs(bias - 1) <= 0.03 + bias_error
-    assert abs(square - 1) <= 0.04 + square_error
-    assert bias_error < (0.15 if cells in (FLAT, BENT) else 0.02)
+    assert abs(square - 1) <= 0.03 + square_error
+    assert bias_error < (0.25 if cells in (FLAT, BENT) else 0.03)  # a cubic cell's bias is small

@@ -78,9 +78,9 @@ def residual_mean_field(
     for β ≪ b too, and its H is taken as normal where P is given.
 
     Measured against simulations of linear, soft-bounds, power, exponential and cubic cells at
-    α ≤ 0.2 (`tests/test_exact_mean_field.py`): for β/α ≤ 0.07 and β/b ≤ 0.15 the bias is off by at
-    most 3 % and E‖∇f‖² by at most 4 %.  Errors grow like β/α: 3 % and 3 % at 0.25, 6 % and 13 % at
-    1 on soft bounds at α = 0.1.
+    α ≤ 0.2 (`tests/test_exact_mean_field.py`): for β/α ≤ 0.07 and β/b ≤ 0.15 the bias and E‖∇f‖²
+    are off by at most 3 %.  Errors grow like β/α: on soft bounds at α = 0.1 both were off by 3 % at
+    0.25, by 6 % and 13 % at 1.
 
     Arguments as for `simulate`: `device` one Device or {"P": …, "W": …}, `noise` a law for the
     stream "gradient" or {"gradient": …, "read": …}.  Numbers broadcast, scalars give floats.  A
