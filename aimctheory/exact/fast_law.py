@@ -105,6 +105,11 @@ def fast_law(arrays: TwoArrays, W: Array, inside: Array, size: int = SIZE) -> Fa
     mass = L.stationary()
     moments = _signal_moments(arrays, L, np.moveaxis(grid, 0, -1), mass)
     points, shares, mean, square = _split(middle, half, _kinks(arrays), [mass, *moments])
+    # Where hardly any mass is the quotients are rounding; H stays between the ends of P.
+    b, unfiltered = arrays.filter_rate, np.equal(arrays.filter_rate, 1.0)
+    mean = np.where(unfiltered, points, np.clip(mean, low, high))
+    read = b / (2.0 - b) * np.square(arrays.read.sigma)
+    passed = np.where(unfiltered, 0.0, np.clip(square - mean**2 - read, 0.0, half**2))
     mass = np.moveaxis(mass, -1, 0)
     return FastLaw(
         arrays=arrays,
@@ -113,7 +118,7 @@ def fast_law(arrays: TwoArrays, W: Array, inside: Array, size: int = SIZE) -> Fa
         points=points,
         shares=shares,
         signal_mean=mean,
-        signal_variance=np.maximum(square - mean**2, 0.0),
+        signal_variance=read + passed,
         strayed=np.abs(np.sum(mass * np.sum(share * (np.abs(place) > 1.0), axis=0), axis=0)),
     )
 
