@@ -248,10 +248,10 @@ def test_the_mean_field_is_that_of_moving_arrays_that_are_not_linear():
     *cells, alpha, minimiser = np.array(list(CASES.values())).T
     device = FAMILY(**dict(zip(("a", "bend", "line", "cube"), cells, strict=True)))
     state = mean_field(device, alpha, quadratic(minimiser=minimiser))
-    mean, square = by_numpy(cells, alpha, minimiser, state, runs=1000, steps=2500)
+    mean, square = by_numpy(cells, alpha, minimiser, state, runs=800, steps=2000)
     assert near(state.gradient, mean, share=0.02)
     assert near(state.mean_square_gradient, square, share=0.03)
-    assert np.all(mean.half_width < [0.04, 0.02, 0.04, 0.02, 0.015] * np.abs(mean.value))
+    assert np.all(mean.half_width < [0.05, 0.03, 0.05, 0.03, 0.02] * np.abs(mean.value))
     assert np.all(square.half_width < 0.04 * square.value)
 
 
