@@ -2,13 +2,14 @@
 
 P at a frozen W is a scalar chain, and its law π is that of its `exact.transfer_operator` L.  The
 signal y that is transferred is P, P plus read noise, or the filtered H ← (1 − b)H + b(P + ε).  With
-E[Hⁿ; P] the mean of Hⁿ over the part of the law with a given P,
+E[Hⁿ; P] the mean of Hⁿ over the part of the law with a given P, and without ε,
 
     E[H; P]  = (1 − b) L E[H; P] + bP π,
-    E[H²; P] = (1 − b)² L E[H²; P] + 2b(1 − b)P L E[H; P] + b²(P² + σ_ε²) π,
+    E[H²; P] = (1 − b)² L E[H²; P] + 2b(1 − b)P L E[H; P] + b²P² π,
 
-two linear solves.  y is taken as normal at each value of P, with the mean and variance that these
-give; where b = 1 it is P plus the read noise, whatever the law of that.
+two linear solves; ε adds bσ_ε²/(2 − b) to the variance of H.  y is taken as normal at each value of
+P, with the mean and variance that these give; where b = 1 it is P plus the read noise, whatever the
+law of that.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def fast_law(arrays: TwoArrays, W: Array, inside: Array, size: int = SIZE) -> Fa
     b, unfiltered = arrays.filter_rate, np.equal(arrays.filter_rate, 1.0)
     mean = np.where(unfiltered, points, np.clip(mean, low, high))
     read = b / (2.0 - b) * np.square(arrays.read.sigma)
-    passed = np.where(unfiltered, 0.0, np.clip(square - mean**2 - read, 0.0, half**2))
+    passed = np.where(unfiltered, 0.0, np.clip(square - mean**2, 0.0, half**2))
     mass = np.moveaxis(mass, -1, 0)
     return FastLaw(
         arrays=arrays,
@@ -162,18 +163,14 @@ def _crossing(x: Array, depth: Array) -> Array:
 
 
 def _signal_moments(arrays: TwoArrays, L: Operator, P: Array, mass: Array) -> tuple[Array, Array]:
-    """E[y; P] and E[y²; P] on the grid, (*shape, N)."""
-    shape = mass.shape[:-1]
-    b, read = (
-        np.broadcast_to(np.asarray(number, dtype=float), shape)[..., None]
-        for number in (arrays.filter_rate, arrays.read.sigma)
-    )
+    """E[y; P] and E[y²; P] on the grid, (*shape, N), without the noise of the reads."""
+    b = np.broadcast_to(np.asarray(arrays.filter_rate, dtype=float), mass.shape[:-1])[..., None]
     if np.all(b == 1.0):
-        return P * mass, (P**2 + read**2) * mass
+        return P * mass, P**2 * mass
     kept = 1.0 - b
     first = L.resolvent(kept, b * P * mass)
     mixed = 2.0 * b * kept * P * L.step(first)
-    return first, L.resolvent(kept**2, mixed + b**2 * (P**2 + read**2) * mass)
+    return first, L.resolvent(kept**2, mixed + b**2 * P**2 * mass)
 
 
 def _kinks(arrays: TwoArrays) -> list[Array]:
