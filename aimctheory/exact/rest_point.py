@@ -38,14 +38,15 @@ def rest_point(
     if not np.all((low < w) & (w < high)):
         raise ValueError(f"start = {w} is not strictly inside the dynamic range ({low}, {high})")
     residual = update(w)
-    time_step: float | None = None
+    time_step = 0.0
     for _ in range(steps):
         size = float(np.abs(residual).max())
         if size == 0.0:
             break
         J = jacobian(w)
-        # The first step is half of 1/‖J‖: short enough for explicit Euler to follow the flow.
-        time_step = time_step or 0.5 / max(float(np.abs(J).sum(1).max()), 1e-300)
+        # Half of 1/‖J‖ is short enough for explicit Euler, so it follows the flow even away from a
+        # point that repels, where the residual rises.
+        time_step = max(time_step, 0.5 / max(float(np.abs(J).sum(1).max()), 1e-300))
         step = np.asarray(np.linalg.solve(J + np.eye(len(w)) / time_step, -residual))
         step = _share_inside(w, step, low, high) * step
         w = np.asarray(w + step, dtype=np.float64)

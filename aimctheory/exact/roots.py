@@ -32,12 +32,14 @@ def only_zero(
     *,
     near: ArrayLike | None = None,
     samples: int = SAMPLES,
+    share: float = 0.0,
     hint: str = "",
 ) -> Array:
     """The zero strictly inside `ends` at which `function` rises; arrays of `shape` in one go.
 
     `function` maps arrays (…, *shape) to arrays of that shape; `what` names it in errors.  Of
-    several zeros the one nearest to `near` is taken.
+    several zeros the one nearest to `near` is taken.  The zero is exact to the last bits, or known
+    to the `share` of the distance between two of the `samples` points.
 
     Raises ValueError where there is no such zero (its message ends in `hint`), and where there are
     several (listed) and no `near` is given.
@@ -51,7 +53,7 @@ def only_zero(
     count = np.count_nonzero(rises, axis=0)
     if np.any(count == 0):
         raise ValueError(f"{what} has no stable zero inside {_first(ends, count == 0)}{hint}")
-    zeros = [_close(function, x, _nth(rises, n)) for n in range(1, int(count.max()) + 1)]
+    zeros = [_close(function, x, _nth(rises, n), share) for n in range(1, int(count.max()) + 1)]
     if len(zeros) == 1:
         return zeros[0]
     if near is None:
@@ -96,14 +98,16 @@ def _taken(values: Array, place: NDArray[np.int64]) -> Array:
     return np.asarray(np.take_along_axis(values, place[None], axis=0)[0])
 
 
-def _close(function: Function, x: Array, place: NDArray[np.int64]) -> Array:
+def _close(function: Function, x: Array, place: NDArray[np.int64], share: float) -> Array:
     """The zero between the points x[place] and x[place + 1] of each element."""
-    return bracketed(function, _taken(x, place), _taken(x, place + 1))
+    low, high = _taken(x, place), _taken(x, place + 1)
+    return bracketed(function, low, high, within=share * (high - low) + 1e-300)
 
 
-def bracketed(function: Function, low: Array, high: Array) -> Array:
+def bracketed(function: Function, low: Array, high: Array, within: float | Array = 1e-300) -> Array:
     """The zero between `low` and `high`, where `function` has opposite signs, to the last bits.
 
+    With `within` the zero is known to that distance only, or to the last bits if that is more.
     Chandrupatla's method on every element at once: a is the newest point, b the other end of the
     bracket, c the point that a or b replaced, and t the share of the way from a to b where the
     next point lies.
@@ -122,8 +126,8 @@ def bracketed(function: Function, low: Array, high: Array) -> Array:
             b, fb = np.where(same, b, a), np.where(same, fb, fa)
             a, fa = x, fx
             best = np.where(np.abs(fa) < np.abs(fb), a, b)
-            # Two ε of the zero; 1e-300 where the zero is 0, so that the loop ends.
-            least = 2.0 * np.finfo(float).eps * np.abs(best) + 1e-300
+            # Two ε of the zero; `within` is above 0, so that the loop ends where the zero is 0.
+            least = 2.0 * np.finfo(float).eps * np.abs(best) + within
             share = least / np.abs(b - a)
             if np.all((share > 0.5) | (fa == 0) | (fb == 0)):
                 break

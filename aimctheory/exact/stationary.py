@@ -1,12 +1,9 @@
 """The stationary law of a scalar chain, from its transition operator and without random numbers.
 
-A law π is stationary if E_π φ(w') = E_π φ(w) for every φ.  Here φ runs over the Chebyshev
-polynomials T_k of a stretch of weights and π is carried by its N Chebyshev points x_i:
-
-    Σ_i π_i (E[T_k(w') | x_i] − T_k(x_i)) = 0,   k = 1 … N−1,     Σ_i π_i = 1,
-
-one linear solve of πP = π.  E[·|x_i] is a smooth function of x_i, by quadrature split at the kink
-of |g + ξ|, so the error falls faster than any power of 1/N.
+It is the law that `exact.transfer_operator` puts on N Chebyshev points of the weights visited, on
+finer and finer grids.  The mean of a polynomial after one step is a smooth function of the weight
+before it, by quadrature split at the kink of |g + ξ|, so the error falls faster than any power of
+1/N.
 """
 
 from __future__ import annotations
@@ -24,6 +21,7 @@ from aimctheory.exact.evaluation import Array, gradient_of
 from aimctheory.exact.first_order import first_order
 from aimctheory.exact.quadrature import NODES, noise_points
 from aimctheory.exact.roots import bracketed
+from aimctheory.exact.transfer_operator import angles, lengths, operator
 from aimctheory.exact.update import Devices, EffectiveUpdate, effective_update
 from aimctheory.laws import Law
 from aimctheory.objectives.record import Objective
@@ -228,7 +226,7 @@ def _refined(
         error=error,
         grid=solution.grid,
         mass=solution.mass,
-        lengths=_lengths(size, stretch.width),
+        lengths=lengths(size, stretch.width),
     )
     return law, solution.strayed
 
@@ -238,8 +236,7 @@ def _solved(
 ) -> _Solution:
     """πP = π on `size` Chebyshev points of the stretch."""
     middle, half = (stretch.high + stretch.low) / 2, stretch.width / 2
-    angle = _angles(size)
-    grid = middle + half * np.cos(angle)
+    grid = middle + half * np.cos(angles(size))
     g = gradient_of(chain.objective, grid)
     # T_k(w') is a polynomial of degree k < size in ξ on either side of the kink: size/2 nodes take
     # it exactly, and NODES do for the density.
@@ -248,37 +245,9 @@ def _solved(
     whole = _range(chain)
     escaped = (after < whole.low) | (after > whole.high)
     strayed = ((after < stretch.low) | (after > stretch.high)) & ~escaped
-    matrix = _mean_polynomials(np.clip((after - middle) / half, -1.0, 1.0), share)
-    matrix -= np.cos(angle * np.arange(size)[:, None])  # T_k(x_i) = cos(k · angle_i)
-    matrix[0] = 1.0  # T_0 = 1 gives 0 = 0; Σ π_i = 1 takes its place
-    mass = np.linalg.solve(matrix, np.eye(size)[0])
+    mass = operator(np.clip((after - middle) / half, -1.0, 1.0), share).stationary()
 
     def probability(event: Array) -> float:
         return abs(float(mass @ np.sum(share * event, axis=0)))
 
     return _Solution(grid, mass, probability(strayed), probability(escaped))
-
-
-def _mean_polynomials(place: Array, share: Array) -> Array:
-    """E[T_k] for k < N, (N, N), from places in [−1, 1] and their probabilities, (points, N)."""
-    size = place.shape[1]
-    means = np.empty((size, size))
-    T, T_next = np.ones_like(place), place
-    for k in range(size):
-        means[k] = np.einsum("qi,qi->i", share, T)
-        T, T_next = T_next, 2.0 * place * T_next - T
-    return means
-
-
-def _angles(size: int) -> Array:
-    """The angles whose cosines are the Chebyshev points in rising order."""
-    return np.asarray(np.pi * (np.arange(size)[::-1] + 0.5) / size)
-
-
-def _lengths(size: int, width: float) -> Array:
-    """The weights of Fejér's quadrature: the length of the stretch that each point stands for."""
-    angle = _angles(size)
-    k = np.arange(1, size // 2 + 1)[:, None]
-    return np.asarray(
-        width / size * (1.0 - 2.0 * np.sum(np.cos(2 * k * angle) / (4 * k**2 - 1), axis=0))
-    )

@@ -1,12 +1,13 @@
-"""The two arrays of Residual Learning around a point (W, P): mean drift and linear noise.
+"""The two arrays of Residual Learning: the mean drift of P, and linear noise around a state.
 
 With T_P = g F_P + E|g + ξ| G_P, λ = ∂T_P/∂P, κ = ∂T_P/∂W and D the diffusion of P, the deviations
 from the stationary means follow
 
-    P ← P − α(λP + κW) + α√D ζ,    H ← (1 − b)H + b(P + ε),    W ← W + β s H,
+    P ← P − α(λP + κW) + √((1 − ρ²)v_P) ζ,    H ← (1 − b)H + b(P + ε),    W ← W + β s H,
 
-with ζ standard normal, s the response of W to the sign of H, and b = 1 where there is no filter.
-At frozen W, with ρ = 1 − αλ,
+with ρ = 1 − αλ, ζ standard normal, s the response of W to the signal, and b = 1 where there is no
+filter.  `exact.mean_field` averages λ, κ and s over the law of P and takes v_P from it.  Where that
+law is not known yet, λ and κ at P̄, the zero of T_P, give
 
     v_P = αD/(λ(2 − αλ)),    v_y = b/(2 − b) · [σ_ε² + v_P (1 + (1 − b)ρ)/(1 − (1 − b)ρ)].
 """
@@ -19,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erf
 
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.record import Algorithm
@@ -44,6 +44,15 @@ class DriftDerivatives(NamedTuple):
     by_slow: Array
 
 
+class Around(NamedTuple):
+    """What the linear noise is made of: λ, κ, the response s of W to the signal, and v_P."""
+
+    by_fast: Array
+    by_slow: Array
+    push: Array
+    fast_variance: Array
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TwoArrays:
     """Residual Learning's arrays, `fast` (P) and `slow` (W), with the numbers of one problem.
@@ -55,7 +64,7 @@ class TwoArrays:
     slow: Device
     objective: Objective
     law: Law
-    read_sigma: Any
+    read: Law
     learning_rate: Any
     transfer_rate: Any
     mixing: Any
@@ -102,40 +111,30 @@ class TwoArrays:
         return self.fast_update.diffusion(P, self.gradient(W, P))
 
     def fast_variance(self, W: Array, P: Array) -> Array:
-        """v_P, the variance of the fast array at frozen W."""
+        """v_P at frozen W from λ and D at P."""
         diffusion, rate = self.diffusion(W, P), self.learning_rate
         stiffness = np.abs(self.derivatives(W, P).by_fast)
         damping = np.maximum(2.0 - rate * stiffness, OVERSHOOTING)
         return np.asarray(rate * diffusion / (stiffness * damping))
 
     def signal_variance(self, W: Array, P: Array) -> Array:
-        """v_y, the variance of what is transferred, at frozen W."""
+        """v_y, the variance of what is transferred, at frozen W from λ and D at P."""
         b, memory = self.filter_rate, 1.0 - self.learning_rate * self.derivatives(W, P).by_fast
         kept = (1.0 - b) * memory
         passed = self.fast_variance(W, P) * (1.0 + kept) / (1.0 - kept)
-        return np.asarray(b / (2.0 - b) * (self.read_sigma**2 + passed))
+        return np.asarray(b / (2.0 - b) * (self.read.sigma**2 + passed))
 
-    def gradient_variance(self, W: Array, P: Array) -> Array:
-        """The variance of ∇f at the mixed weight, with both arrays moving."""
-        # s = F − E[sign y] G, with E[sign y] = erf(P̄/√(2v_y)) of a normal y.
-        width = np.sqrt(2.0 * self.signal_variance(W, P))
-        sign = erf(np.divide(P, width, out=np.zeros(self.shape), where=width > 0))
-        response = self.slow.mean_response(W) - sign * self.slow.asymmetry(W)
-        C = self._covariance(W, P, self.transfer_rate * response)
-        mixed = self.mixing**2 * C[..., 0, 0] + 2.0 * self.mixing * C[..., 0, 2] + C[..., 2, 2]
-        return np.asarray(self.curvature(W) ** 2 * mixed)
-
-    def _covariance(self, W: Array, P: Array, push: Array) -> Array:
-        """C = A C Aᵀ + Q of (P, H, W), (…, 3, 3), with `push` = βs."""
-        by_fast, by_slow = self.derivatives(W, P)
+    def covariance(self, around: Around) -> Array:
+        """C = A C Aᵀ + Q of (P, H, W), (…, 3, 3), with both arrays moving."""
         alpha, b = self.learning_rate, self.filter_rate
+        push = self.transfer_rate * around.push
         # The filter reads the new P and the transfer the new H, so each row contains the one above.
-        P_row = (1.0 - alpha * by_fast, 0.0, -alpha * by_slow)
+        P_row = (1.0 - alpha * around.by_fast, 0.0, -alpha * around.by_slow)
         H_row = (b * P_row[0], 1.0 - b, b * P_row[2])
         W_row = (push * H_row[0], push * H_row[1], 1.0 + push * H_row[2])
         A = _matrix(self.shape, P_row, H_row, W_row)
-        gradient_noise = alpha * np.sqrt(self.diffusion(W, P))
-        read_noise = b * self.read_sigma
+        gradient_noise = np.sqrt(np.maximum(1.0 - P_row[0] ** 2, 0.0) * around.fast_variance)
+        read_noise = b * self.read.sigma
         shaken = _matrix(
             self.shape,
             (gradient_noise, 0.0),
@@ -201,7 +200,7 @@ def two_arrays(
         slow=slow,
         objective=objective,
         law=law,
-        read_sigma=read.sigma,
+        read=read,
         shape=np.broadcast_shapes(shape_of(objective, law, fast, slow), *shapes),
         **{"filter_rate": 1.0, **values},
     )

@@ -148,7 +148,9 @@ class EffectiveUpdate:
         total = np.square(gradient) + np.square(self.law.sigma)  # E(g + ξ)²
         signed = self.law.signed_square(gradient, weight)
         fall, rise = self.unit_steps(weight)
-        return np.asarray((total + signed) / 2 * fall**2 + (total - signed) / 2 * rise**2)
+        # Where the noise never changes the sign of g one part is rounding, of either sign.
+        up, down = (np.maximum(part, 0.0) / 2 for part in (total + signed, total - signed))
+        return np.asarray(up * fall**2 + down * rise**2)
 
 
 def device_of(device: Devices, array: str) -> Device:
