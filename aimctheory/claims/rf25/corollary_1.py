@@ -67,7 +67,7 @@ def instances(scale):
 def with_fast_array(P, W=CENTERED):
     """One family of larger learning rates, where a bias of a higher order can be measured."""
     problem = {"P": P, "W": W, "law": GAUSSIAN, "gamma": 0.4, "alpha": (0.2, 0.05, 0.0125)}
-    return lambda scale: [{**problem, "replicates": 100, "time": 2000}]
+    return lambda scale: [{**problem, "replicates": 200, "time": 2000}]
 
 
 def observe(P, W, law, gamma, alpha, replicates, time):
