@@ -15,7 +15,8 @@ order in the step, after division by α,
 
     E u = −E[m(u)R(P)] − (α/2) E[F'(P)(g + |g|R(P))²] + O(α²).
 
-P varies by √α around a mean of at most that size, R(0) = 0, and u → 0.  So, to leading order,
+P varies by √α around a mean of at most that size, if its drift leads it back to 0, which asks for
+f''γ + ΣR'(0) > 0.  R(0) = 0, and u → 0.  So, to leading order,
 
     E u = −Σ E R(P) − (α/2)σ² E F'(P),
 
@@ -23,9 +24,10 @@ and Taylor's series at P = 0 gives −Σ R⁽ⁿ⁾(0) E Pⁿ/n!, of order n/2, 
 −½ασ² F⁽ᵏ⁾(0) E Pᵏ⁻¹/(k − 1)!, of order (k + 1)/2, for each one of F; the least order that is left
 counts.  Even moments are never 0.  The odd ones come from W, whose stationary state asks for
 E P' F_W = E|P'| G_W: to leading order E P = R_W(W*) E|P|.  They vanish with R_W(W*).
+Then, under skew noise, the next term of m(u) counts too: −m'(0) E[uR(P)], of order α.
 
 Examples: q± = 1 ∓ P has R'(0) = 1: order 1/2.  q± = 1 ∓ P³ has R'''(0) = 6: 3/2.
-q± = 1 + 0.3P ∓ P³ has F'(0) = 0.3 as well: 1.  An ideal P has no bias at any α.
+q± = 1 + 0.3P ∓ P³ has F'(0) = 0.3 as well: 1.  An ideal P, F = 1 and G = 0, has no bias at any α.
 """
 
 import numpy as np
@@ -98,6 +100,8 @@ def observe(P, W, law, gamma, alpha, replicates, time):
         P_ratio=P.ratio(0.0),
         P_slope=(P.ratio(1e-5) - P.ratio(-1e-5)) / 2e-5,
         W_ratio=W.ratio(W_STAR),
+        gamma=gamma,
+        Sigma=law.mean_abs(0.0),
     )
 
 
@@ -105,13 +109,14 @@ claim = Claim(
     "rf25-corollary-1",
     "Residual Learning is exact, at the rate √α",
     r"If $P=0$ is a symmetric point (Assumption 5), $E\nabla f(\bar W)\to0$ as $\alpha\to0$ (ours: "
-    r"$\propto\sqrt\alpha$ where $R_P'(0)\ne0$ and $R_W(W^*)\ne0$).",
+    r"if $P$ settles, and $\propto\sqrt\alpha$ where $R_P'(0)\ne0$ and $R_W(W^*)\ne0$).",
     Source("RF25", "sharper than Corollary 1, p. 8"),
     expected="holds",
     level="statistical",
     relation=rate(along="alpha", order=0.5, kind="exactly"),
     hypotheses={
         "Assumption 5": lambda c: abs(c.P_ratio) < 1e-12,
+        "P settles: f''γ + ΣR_P'(0) > 0": lambda c: c.gamma + c.Sigma * c.P_slope > 0,
         "R_P'(0) ≠ 0": lambda c: abs(c.P_slope) > 1e-3,
         "R_W(W*) ≠ 0": lambda c: abs(c.W_ratio) > 1e-3,
     },

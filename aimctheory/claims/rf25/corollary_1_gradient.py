@@ -21,6 +21,13 @@ from aimctheory.statistics import replicate_mean
 
 W_STAR, SIGMA = 0.5, 0.5
 CENTERED, SHIFTED = linear(tau=1), linear(tau=1, c=-0.3)
+# R'(0) = −2/3: beyond Σ = 3hγ/2 the asymmetry drives P away from 0.
+DRIVEN = Response(
+    (1 - w) * (w**2 + 2 * w + 1.2) / 1.2,
+    (1 + w) * (w**2 - 2 * w + 1.2) / 1.2,
+    dynamic_range=(-1, 1),
+    id="driven",
+)()
 CUBIC = Response(1 - w**3, 1 + w**3, dynamic_range=(-1, 1), id="cubic")()
 
 PROBLEMS = (
@@ -65,7 +72,7 @@ def observe(P, W, law, gamma, K, replicates, decay=0.5):
 
     found = []
     for steps in K:
-        alpha = (K[0] / steps) ** decay / (SIGMA * np.sqrt(K[0]))
+        alpha = (K[0] / steps) ** decay / (max(SIGMA, law.sigma) * np.sqrt(K[0]))
         run = simulate(
             residual_learning,
             {"P": P, "W": W},
@@ -90,6 +97,9 @@ def observe(P, W, law, gamma, K, replicates, decay=0.5):
         half_width=half_width,
         P_ratio=P.ratio(0.0),
         share_below=share.max(),
+        P_slope=(P.ratio(1e-5) - P.ratio(-1e-5)) / 2e-5,
+        Sigma=law.mean_abs(0.0),
+        gamma=gamma,
     )
 
 
@@ -106,6 +116,7 @@ claim = Claim(
     hypotheses={
         "Assumption 5": lambda c: abs(c.P_ratio) < 1e-12,
         "γ ≥ R_min^{-1/5}": lambda c: c.share_below == 0,
+        "P settles: f''γ + ΣR_P'(0) > 0": lambda c: c.gamma + c.Sigma * c.P_slope > 0,
     },
     instances=instances,
     observe=observe,
@@ -114,10 +125,11 @@ claim = Claim(
     mutants=[
         Mutant("P's symmetric point shifted", instances=changed(P=SHIFTED)),
         Mutant("a floor of 0.01 in the limit", stated=lambda c: 0.01),
+        Mutant("P does not settle", instances=changed(P=DRIVEN, law=gaussian(6.0), gamma=2.0)),
         Mutant("α fixed", instances=changed(decay=0.0)),
         Mutant("α ∝ 1/K", instances=changed(decay=1.0)),
         Mutant("no noise, α fixed: ∝ 1/K", instances=changed(law=gaussian(0.0), decay=0.0)),
     ],
-    note="Only the rate is checked, since the constants are hidden.  A bound on σ, which the proof "
-    "does need, is not printed.",
+    note="Only the rate is checked, since the constants are hidden.  The page prints no bound on "
+    "σ: where R_P'(0) < 0, strong noise drives P away from 0, and E_K stays.",
 )

@@ -98,14 +98,20 @@ def observe(P, W, law, gamma, alpha):
         q_up=P.q_up,
         q_down=P.q_down,
         W_ratio=W.ratio(W_STAR),
+        skew=law.mean_abs(0.1) - law.mean_abs(-0.1),
     )
 
 
+def slope_of_R(c):
+    """R'(0) = G'(0)/F(0) where G(0) = 0, RF25 p. 8, Assumption 5."""
+    rise = (c.q_down(1e-5) - c.q_up(1e-5) - c.q_down(-1e-5) + c.q_up(-1e-5)) / 2e-5
+    return rise / (c.q_up(0.0) + c.q_down(0.0))
+
+
 def variance(c):
-    """The variance ασ²F(0)²/(2λ) of P, λ = hγF(0) + ΣG'(0), from RF25 p. 7 (10)."""
+    """The variance ασ²F(0)/(2(hγ + ΣR'(0))) of P around 0, from RF25 p. 7 (10)."""
     F_0 = (c.q_up(0.0) + c.q_down(0.0)) / 2
-    slope = (c.q_down(1e-5) - c.q_up(1e-5) - c.q_down(-1e-5) + c.q_up(-1e-5)) / 4e-5
-    return c.alpha * c.sigma**2 * F_0**2 / (2 * (H * c.gamma * F_0 + c.Sigma * slope))
+    return c.alpha * c.sigma**2 * F_0 / (2 * (H * c.gamma + c.Sigma * slope_of_R(c)))
 
 
 def center(c):
@@ -141,9 +147,7 @@ def law_of_bias(c, at=None, drift=0.5):
 
 def square_root_law(c):
     """−ΣR'(0) E P alone, the part of order √α; RF25 p. 8."""
-    slope = (c.q_down(1e-5) - c.q_up(1e-5) - c.q_down(-1e-5) + c.q_up(-1e-5)) / 2e-5
-    slope /= c.q_up(0.0) + c.q_down(0.0)
-    return -c.Sigma * slope * center(c) * np.sqrt(variance(c))
+    return -c.Sigma * slope_of_R(c) * center(c) * np.sqrt(variance(c))
 
 
 def no_cancellation(c):
@@ -154,7 +158,7 @@ def no_cancellation(c):
 
 
 def relative_error(c, stated):
-    """1 − law/E∇f, and the half-width that the error of the stationary law gives it."""
+    """1 − law/E∇f for the law of RF25 p. 8, and the half-width from the stationary law's error."""
     return 1 - stated / c.value, abs(stated) * c.error / c.value**2
 
 
@@ -169,6 +173,8 @@ claim = Claim(
     relation=rate(along="alpha", order=0.5, error=relative_error),
     hypotheses={
         "Assumption 5": lambda c: abs(c.q_up(0.0) - c.q_down(0.0)) < 1e-12,
+        "P settles: f''γ + ΣR_P'(0) > 0": lambda c: H * c.gamma + c.Sigma * slope_of_R(c) > 0,
+        "symmetric noise": lambda c: abs(c.skew) < 1e-12,
         "the terms do not cancel": no_cancellation,
     },
     instances=instances,
@@ -184,6 +190,7 @@ claim = Claim(
             stated=lambda c: law_of_bias(c, at=np.sqrt(2 / np.pi) * c.W_ratio),
         ),
     ],
-    note="Odd n and even k count only where R_W(W*) ≠ 0.  β/α → 0; at a fixed β/α the orders are "
-    "the same, and the odd moments of P are not those of a normal law.",
+    note="Odd n and even k count only where R_W(W*) ≠ 0; elsewhere skew noise adds "
+    "−E[sign ξ] E[uR_P].  At a fixed β/α the orders are the same, and the odd moments of P are not "
+    "those of a normal law.",
 )
