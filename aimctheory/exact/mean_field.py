@@ -148,7 +148,7 @@ def zero_shifted_law(
             f"the fast array does not settle at 0: f''γ + ΣR_P'(0) = {np.min(stiffness):g} has to "
             "be above 0; give a larger mixing"
         )
-    variance = alpha * law.sigma**2 * F / (2.0 * stiffness)
+    variance = np.broadcast_to(alpha * law.sigma**2 * F / (2.0 * stiffness), arrays.shape)
     P = self_consistent(arrays.slow.ratio(W), gaussian(1.0)) * np.sqrt(variance)
     slope = mean_abs_jet(law, variable(zero.value), Jet(zero.value)).first  # m'(0)
     pull, tilted, drift = _over_normal(arrays.fast, P, variance)
@@ -169,24 +169,23 @@ def zero_shifted_law(
 
 
 def _over_normal(device: Device, mean: Array, variance: Array) -> tuple[Array, Array, Array]:
-    """E R(P), E (P − mean)R(P) and E F'(P) of P ~ N(mean, variance), by Gauss-Hermite quadrature.
+    """E R(P), E (P − mean)R(P) and E F'(P) of P ~ N(mean, variance), both of one shape.
 
-    Its 12 points reach 5.5 standard deviations; polynomials of degree 23 come out exactly.
+    By Gauss-Hermite quadrature, whose 12 points reach 5.5 standard deviations; polynomials of
+    degree 23 come out exactly.
     """
     points, shares = hermegauss(12)
     low, high = device.dynamic_range
-    away = np.sqrt(variance) * points.reshape(-1, *(1,) * np.ndim(variance))
+    away = np.sqrt(variance) * points.reshape(-1, *(1,) * variance.ndim)
     place = np.clip(mean + away, low, high)
     up, down = responses_jet(device, variable(place))
     F = (up + down) * 0.5
-    R = (down.value - up.value) / (2.0 * F.value)
+    # A constant response is one number.
+    R = np.broadcast_to((down.value - up.value) / (2.0 * F.value), place.shape)
+    slope = np.broadcast_to(F.first, place.shape)
     share = shares / shares.sum()
-    slope = np.broadcast_to(F.first, place.shape)  # a response that is constant has the slope 0.0
-    return (
-        np.tensordot(share, R, 1),
-        np.tensordot(share, away * R, 1),
-        np.tensordot(share, slope, 1),
-    )
+    pull, tilted, drift = (np.tensordot(share, each, 1) for each in (R, away * R, slope))
+    return pull, tilted, drift
 
 
 def _broadcast(shape: tuple[int, ...], **values: ArrayLike) -> MeanField:
