@@ -27,7 +27,7 @@ def F_max(c):
 
 
 def gradient(c, w):
-    """f' of the claims' f, h e (1 + bend e) with e = w − w*; RF25 p. 24 asks for f'(W*) = 0."""
+    """The gradient of f, h e (1 + bend e) with e = w − w*; RF25 p. 24 asks for f'(W*) = 0."""
     e = w - c.w_star
     return c.h * e * (1 + c.bend * e)
 
@@ -58,4 +58,4 @@ def moment_is_smooth(c):
     At g = 1e-6 a density of 10 adds 1e-11, an atom of a thousandth 1e-9, a density that grows as
     |ξ|^(−1/2) some 1e-9, and skewness a multiple of 1e-6.
     """
-    return abs(c.mean_abs(np.array([-1e-6, 1e-6])) - c.Sigma) < 1e-11
+    return abs(c.mean_abs(np.array([[-1e-6], [1e-6]])) - c.Sigma) < 1e-11
