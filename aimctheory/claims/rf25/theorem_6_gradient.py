@@ -61,6 +61,6 @@ claim = Claim(
         Mutant("no R_min", stated=lambda c: bound(c) * c.Q[:, :1].min(axis=2)),
         Mutant("the step of (141)", observe=lambda **at: observe(**at, rate=0.5)),
     ],
-    note="Read: [K] = {0, …, K − 1}, the steps that are summed; the page defines [D] only.  The step "
-    "size is that of the proof, 1/(L F_max).  (142) lacks 1/F_max, (143) has it.",
+    note="Read: [K] = {0, …, K − 1}, the steps that are summed; the page defines [D] only.  The "
+    "step size is the proof's, 1/(L F_max).  (142) lacks 1/F_max, (143) has it.",
 )
