@@ -163,7 +163,7 @@ claim = Claim(
         Mutant("α > 1/(4LF_max)", instances=large_steps),
         Mutant("the mean over coordinates in S_K", stated=lambda c: bound(c, S=MEAN)),
     ],
-    note="S_K is random: E S_K is meant.  α ≤ 1/(4LF_max) stands in the proof only; where K is small "
-    "the prescribed α is larger, and the bound fails.  (8) has another E_K, and follows on division "
-    "by 4 R_min.",
+    note="S_K is random: E S_K is meant.  α ≤ 1/(4LF_max) stands in the proof only; where K is "
+    "small the prescribed α is larger, and the bound fails.  (8) has another E_K, and follows on "
+    "division by 4 R_min.",
 )
