@@ -1,6 +1,6 @@
 """What the stated sides of a claim file reach.
 
-`inspected(path)` follows `computed`, `stated`, `corrected`, `hypotheses`, the mutants' `stated`,
+`inspected(path)` follows `computed`, `stated`, `corrected`, the hypotheses, the mutants' `stated`,
 and the `error` and `within` of a relation through module-level helpers, lambdas, factories, tables,
 aliases and other claim files, and objects to everything they reach that is neither math, NumPy,
 SymPy, mpmath nor the Case.  What it cannot follow it objects to as well.
@@ -18,7 +18,7 @@ from pathlib import Path
 from aimctheory.judge import relation
 
 ALLOWED = {"math", "cmath", "numpy", "sympy", "mpmath"}
-SIDES = {"computed", "stated", "corrected", "hypotheses"}
+SIDES = {"computed", "stated", "corrected", "hypotheses", "unprinted"}
 RELATIONS = {"replace"} | {
     name
     for name, function in inspect.getmembers(relation, inspect.isfunction)

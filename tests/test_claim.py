@@ -142,6 +142,15 @@ def test_a_partial_is_a_function():
         ({"observe": None, "instances": None}, "instances and observe missing"),
         ({"corrected": lambda c: c.x}, "go together"),
         ({"expected": "holds as corrected"}, "go together"),
+        ({"unprinted": {"x > 1": lambda c: c.x > 1}}, "go together"),
+        (
+            {
+                "expected": "holds as corrected",
+                "hypotheses": {"x > 1": lambda c: c.x > 1},
+                "unprinted": {"x > 1": lambda c: c.x > 1},
+            },
+            "x > 1 in hypotheses= and in unprinted=",
+        ),
         ({"expected": "not testable", "note": "hidden"}, "has no sides"),
     ],
 )

@@ -15,6 +15,7 @@ import pytest
 from aimctheory.claims.rf25 import _formulas
 from aimctheory.command import discover
 from aimctheory.judge.claim import Case, Claim
+from aimctheory.judge.relation import quantity
 from aimctheory.judge.verdict import check
 from aimctheory.scale import DEFAULT, QUICK
 from tests.independence import SIDES, keywords
@@ -210,7 +211,7 @@ WRONG = {
     ),
     "a shift of second order": (
         "rf25-theorem-5-cubic",
-        lambda c, m: m.stationary_point(c, +1, c.Sigma) + 0.01 * c.d**2,
+        lambda c, m: m.stationary_point(c, +1, c.Sigma) + 0.01 * c.d[:, None] ** 2,
     ),
     "a penalty that also sees R²": (
         "rf25-theorem-1",
@@ -221,6 +222,18 @@ WRONG = {
     "the response for the sign of the step, not of the gradient": (
         "rf25-theorem-6",
         lambda c, m: m.metric(c, np.where(c.g[:, :-1] > 0, 1.0, -1.0)),
+    ),
+    "the Hessian without the coupling of two coordinates": (
+        "rf25-theorem-5",
+        lambda c, m: m.stationary_point(c, +1, c.Sigma, np.where(c.H == -0.8, 0.0, c.H)),
+    ),
+    "Σ of another coordinate": (
+        "rf25-theorem-5",
+        lambda c, m: m.stationary_point(c, +1, np.roll(c.Sigma, 1)),
+    ),
+    "f(W_0) + f* for f(W_0) − f*": (
+        "ex24-equation-5",
+        lambda c, m: m.bound(c, below=-1),
     ),
     "the sum over K steps as a mean over K + 1": (
         "rf25-theorem-6-gradient",
@@ -233,8 +246,40 @@ WRONG = {
 def test_a_wrong_statement_is_rejected(why):
     name, form = WRONG[why]
     claim, module = FOUND.items[name].value, module_of(name)
-    wrong = replace(claim, stated=lambda c: form(c, module), corrected=None, expected="fails")
+    wrong = replace(
+        claim,
+        stated=lambda c: form(c, module),
+        corrected=None,
+        hypotheses={**claim.hypotheses, **claim.unprinted},
+        unprinted={},
+        expected="fails",
+    )
     assert check(wrong, QUICK).verdict == "fails"
+
+
+# The order that is left without a hypothesis: it is the reason why the mutant is false.
+ORDERS_LEFT = [
+    ("rf25-theorem-1", "skew noise: order 2", 2.0),
+    ("rf25-theorem-1", "noise with an atom at 0: order 2", 2.0),
+    ("rf25-theorem-1", "a density of |ξ|^(−1/2): order 5/2", 2.5),
+    ("rf25-theorem-1-stationary", "skew noise: order 2", 2.0),
+    ("rf25-theorem-5", "f'' not Lipschitz: order 3/2", 1.5),
+    ("rf25-theorem-5-cubic", "skew noise", 2.0),
+    ("rf25-theorem-5-cubic", "noise with an atom at 0", 2.0),
+]
+
+
+@pytest.mark.parametrize(("name", "why", "order"), ORDERS_LEFT)
+def test_without_its_hypothesis_a_rate_has_the_order_that_the_mutant_names(name, why, order):
+    claim = FOUND.items[name].value
+    (mutant,) = [each for each in claim.mutants if each.why == why]
+    for setting in mutant.instances(QUICK):
+        case = claim.observe(**setting)
+        assert not all(np.all(test(case)) for test in claim.hypotheses.values())
+        computed = quantity(claim.computed(case), "computed") if claim.computed else None
+        stated = (claim.corrected or claim.stated)(case)
+        found = claim.relation.judge(case, computed, stated)
+        assert found.computed == pytest.approx(order, abs=0.02)
 
 
 def module_of(name):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aimctheory.judge.claim import Case, Claim, Mutant
-from aimctheory.judge.relation import equal
+from aimctheory.judge.relation import at_most, equal
 from aimctheory.judge.verdict import check
 from aimctheory.notation import Source
 from aimctheory.scale import DEFAULT, FULL, QUICK
@@ -161,6 +161,54 @@ def test_a_mutant_that_is_not_finite_is_an_error_not_a_kill():
     verdict = check(claim(mutants=[Mutant("divergent", stated=lambda c: math.nan)]))
     assert verdict.verdict == "error"
     assert "must be finite" in verdict.reason
+
+
+def smaller_than_its_square(**changes):
+    """The claim that x ≤ x², printed without the x ≥ 1 that it needs."""
+    parts = {
+        "relation": at_most(),
+        "expected": "holds as corrected",
+        "instances": lambda scale: [{"x": x} for x in (0.5, 1.0, 2.0)],
+        "computed": lambda c: c.x,
+        "stated": lambda c: c.square,
+        "unprinted": {"x ≥ 1": lambda c: c.x >= 1},
+        "mutants": [Mutant("half the square", stated=lambda c: c.square / 2)],
+    }
+    return claim(**(parts | changes))
+
+
+def test_an_unprinted_assumption_spares_the_corrected_form_only():
+    verdict = check(smaller_than_its_square())
+    assert (verdict.verdict, verdict.ok) == ("holds as corrected", True)
+    assert verdict.witness.instance == "x=0.5"
+    assert [each.instance for each in verdict.findings] == ["x=1", "x=2"]
+    assert dict(verdict.dropped) == {"x ≥ 1": 1}
+    assert [(m.why, m.killed) for m in verdict.mutants] == [
+        ("the printed form", True),
+        ("half the square", True),
+    ]
+
+
+def test_an_unprinted_assumption_that_is_not_needed_is_an_error():
+    verdict = check(smaller_than_its_square(instances=lambda scale: [{"x": 1.0}, {"x": 2.0}]))
+    assert (verdict.verdict, verdict.mutants[0].killed) == ("error", False)
+
+
+def test_an_unprinted_assumption_that_is_too_weak_fails():
+    weak = {"x > 0": lambda c: c.x > 0}
+    assert check(smaller_than_its_square(unprinted=weak)).verdict == "fails"
+
+
+def test_an_unprinted_assumption_guards_the_observation_of_a_mutant():
+    # At x = 0.5 alone the cube is below x; with that case dropped the mutant must survive.
+    cube = Mutant("the cube observed", observe=lambda x: Case(x=x, square=x**3))
+    verdict = check(smaller_than_its_square(mutants=[cube]))
+    assert (verdict.verdict, verdict.mutants[1].killed) == ("error", False)
+
+
+def test_no_case_left_by_an_unprinted_assumption_is_an_error():
+    verdict = check(smaller_than_its_square(unprinted={"x > 9": lambda c: c.x > 9}))
+    assert verdict.reason.startswith("no case of 3 is left to judge ('x > 9' drops 3)")
 
 
 # -- evidence -------------------------------------------------------------------------------------

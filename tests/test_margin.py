@@ -46,6 +46,20 @@ def test_a_bound_is_one_sided(excess, half_width, state):
     assert bound(excess, half_width, 2.0).state == state
 
 
+@pytest.mark.parametrize(
+    ("excess", "scale", "value"),
+    [(-0.5, 2.0, 0.25), (-2.0, 2.0, 1.0), (-6.0, 2.0, 1.0), (6.0, 2.0, -1.0), (0.0, 0.0, 0.0)],
+)
+def test_no_margin_of_a_bound_exceeds_one(excess, scale, value):
+    assert bound(excess, 0.0, scale).value == value
+
+
+def test_a_bound_that_is_attained_up_to_rounding_has_margin_zero():
+    assert bound(1e-13, 0.0, 1.0, rounding=1e-12) == Margin(0.0, 0.0, 0.0)
+    assert bound(-1e-13, 0.0, 1.0, rounding=1e-12) == Margin(0.0, 0.0, 0.0)
+    assert bound(2e-12, 0.0, 1.0, rounding=1e-12).state == "fails"
+
+
 def test_a_confirmed_failure_is_worse_than_a_larger_doubt():
     margin = Margin(np.array([0.5, -9.0, -1.0]), np.array([0.4, -20, -2]), np.array([0.6, 2, -0.5]))
     assert margin.state == "fails"

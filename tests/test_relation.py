@@ -59,9 +59,12 @@ def test_equal(relation, computed, stated, verdict, margin):
         (1.0, 4.0, "holds", 0.75),
         (4.0, 4.0, "holds", 0.0),
         (1 + 1e-15, 1.0, "holds", 0.0),
+        (1 + 1e-11, 1.0, "fails", -1e-11),
         (4.0, 1.0, "fails", -0.75),
         (0.0, 0.0, "holds", 0.0),
         (-1.0, 0.0, "holds", 1.0),
+        (-1.0, 2.0, "holds", 1.0),
+        (3.0, -3.0, "fails", -1.0),
         ((3.0, 2.0), 4.0, "undecided", 0.25),
         (np.array([1.0, 3.0]), 4.0, "holds", 0.25),
     ],
@@ -105,10 +108,19 @@ def rate_of(error, order, **options):
         (lambda d: d**2 + d**3, 2, {}, "holds"),
         (lambda d: -(d**3), 2, {}, "holds"),
         (lambda d: d**2 + 3e-3 * d, 2, {}, "fails"),
-        (lambda d: d**2 + 3e-4 * d, 2, {}, "undecided"),
+        (lambda d: d**2 + 3e-4 * d, 2, {}, "fails"),
         (lambda d: d**2 + d, 2, {}, "fails"),
         (lambda d: 0 * d + 1e-14, 2, {}, "holds"),
+        (lambda d: d**1.99, 2, {}, "fails"),
+        (lambda d: d**2.08, 2, {}, "holds"),
+        (lambda d: d**2.01 - d**3, 2, {}, "holds"),
         (lambda d: d**2, 2, {"kind": "exactly"}, "holds"),
+        (lambda d: d**2.08, 2, {"kind": "exactly"}, "fails"),
+        (lambda d: d**1.99, 2, {"kind": "exactly"}, "fails"),
+        (lambda d: d**2.01 - d**3, 2, {"kind": "exactly"}, "fails"),
+        (lambda d: d**2 * (1 + 0.3 * d**0.5), 2, {"kind": "exactly"}, "holds"),
+        (lambda d: d**2 * (1 + 20 * d), 2, {"kind": "exactly"}, "undecided"),
+        (lambda d: d**2 * (1 + 8 * d**0.5), 2, {"kind": "exactly"}, "undecided"),
         (lambda d: d**3, 2, {"kind": "exactly"}, "fails"),
         (lambda d: d**1.5, 2, {"kind": "exactly"}, "fails"),
         (lambda d: 0 * d, 2, {"kind": "exactly"}, "undecided"),
@@ -117,6 +129,8 @@ def rate_of(error, order, **options):
         (lambda d: (d, 0.05 * d), 1, {}, "undecided"),
         (lambda d: (d**0.5, 0.01 * d), 2, {}, "fails"),
         (lambda d: (d**1.95, 0.005 * d**1.95), 2, {"kind": "exactly"}, "undecided"),
+        (lambda d: (d**0.55, 0.001 * d**0.55), 0.5, {"kind": "exactly"}, "fails"),
+        (lambda d: (d**0.5, 0.001 * d**0.5), 0.5, {"kind": "exactly"}, "holds"),
     ],
 )
 def test_a_rate_reads_settled_slopes(error, order, options, state):
@@ -127,12 +141,32 @@ def test_a_rate_reports_its_order_and_its_slopes():
     found = rate_of(lambda d: d**3, 2)
     assert (found.stated, found.computed) == (2, pytest.approx(3.0))
     assert found.slopes == pytest.approx((3.0, 3.0, 3.0))
-    assert found.margin.value == pytest.approx(11.0)
+    assert found.margin.value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("slope", "kind", "margin"),
+    [
+        # The interval of a pure power is its exponent ± 0.002; the tolerance is 0.1.
+        (2.0, "at least", 0.98),
+        (2.0, "exactly", 0.98),
+        (2.5, "at least", 1.0),
+        (2.5, "exactly", -4.98),
+        (1.5, "at least", -4.98),
+        (1.5, "exactly", -4.98),
+    ],
+)
+def test_the_margin_of_a_rate_is_what_doubt_leaves_of_the_tolerance(slope, kind, margin):
+    found = rate_of(lambda d: d**slope, 2, kind=kind).margin
+    assert found.value == pytest.approx(margin, abs=1e-4)
+    assert found.low == found.value
+    assert found.high == (1.0 if margin > 0 else found.value)
 
 
 def test_errors_below_the_floor_are_called_exact():
     found = rate_of(lambda d: 1e-15 * d, 2)
     assert (found.exact, found.computed, found.slopes) == (True, None, ())
+    assert found.margin.value == 1.0
     assert str(found).startswith("exact, every error below")
 
 

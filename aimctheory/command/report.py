@@ -229,7 +229,7 @@ def verdicts_block(results: Mapping[str, Result], transcribed: Mapping[str, bool
         )
         for each in results.values()
     )
-    meaning = "The margin is (allowed − found)/scale: above 0 the statement holds."
+    meaning = "The margin is (allowed − found)/scale: at 0 or above the statement holds."
     compared = [f"`{name}`" for name, is_compared in transcribed.items() if is_compared]
     alone = [f"`{name}`" for name, is_compared in transcribed.items() if not is_compared]
     trust = f"Compared with a literal transcription of the paper: {', '.join(compared) or 'none'}."

@@ -59,6 +59,8 @@ def _claim(claim: Claim, project: discover.Project) -> Iterator[str]:
     yield from _set_off(_document(claim.observe))
     for hypothesis in claim.hypotheses:
         yield from field("supposes", hypothesis)
+    for hypothesis in claim.unprinted:
+        yield from field("needs", f"{hypothesis} (not printed)")
     yield from field("checked", f"{claim.relation.phrase}; {claim.level}")
     yield from field("expected", claim.expected)
     results = load_results(project.checkout / "figures") if project.checkout else {}

@@ -2,9 +2,9 @@
 
 A claim compares the statement of a paper with the results of this package.  `instances` yields the
 settings.  `observe` is the only function that calls the package; it puts numbers, arrays, strings
-and functions of plain numbers into a `Case`.  `computed`, `stated`, `corrected`, `hypotheses` and
-the mutants see only the Case, so a formula typed from the page cannot be checked against itself.
-A mutant is a statement that is known to be false; the same evidence must reject it.
+and functions of plain numbers into a `Case`.  The sides, the hypotheses and the mutants see only
+the Case, so a formula typed from the page cannot be checked against itself.  A mutant is a
+statement that is known to be false; the same evidence must reject it.
 
 `relation` has the ways to compare the two sides, and `verdict.check` runs a claim.
 """
@@ -86,12 +86,15 @@ class Claim:
     hypotheses
         The assumptions of the statement: a name and a test of the case for each.  A case that
         fails a test is dropped and counted.
+    unprinted
+        Assumptions that the statement needs and the page does not print, as in `hypotheses`.  The
+        printed form is judged without them, the corrected form with them.
     instances, observe
         `instances(scale)` yields mappings; `observe(**mapping)` returns the Case.
     computed, stated, corrected
         Functions of the Case returning a number, an array, or the pair (value, half_width).
-        `computed` may be None where the relation has an `error`.  With `corrected`, the mutants
-        change the corrected form, and the printed form counts as the first mutant.
+        `computed` may be None where the relation has an `error`.  With `corrected` or `unprinted`,
+        the mutants change the corrected form, and the printed form counts as the first mutant.
     note
         A remark on the printed proof, which does not change the verdict on the statement.
 
@@ -110,6 +113,7 @@ class Claim:
     level: str = "deterministic"
     relation: Relation
     hypotheses: Mapping[str, Form] = field(default_factory=dict)
+    unprinted: Mapping[str, Form] = field(default_factory=dict)
     instances: Instances | None = None
     observe: Observe | None = None
     computed: Form | None = None
@@ -121,8 +125,14 @@ class Claim:
     def __post_init__(self) -> None:
         object.__setattr__(self, "mutants", tuple(self.mutants))
         object.__setattr__(self, "hypotheses", MappingProxyType(dict(self.hypotheses)))
+        object.__setattr__(self, "unprinted", MappingProxyType(dict(self.unprinted)))
         for problem in _problems(self):
             raise ValueError(f"claim {self.id!r}: {problem}")
+
+    @property
+    def has_correction(self) -> bool:
+        """Whether a correction stands beside the printed form: another form, or assumptions."""
+        return self.corrected is not None or bool(self.unprinted)
 
 
 def _problems(claim: Claim) -> Iterable[str]:
@@ -144,5 +154,10 @@ def _problems(claim: Claim) -> Iterable[str]:
         missing.append("computed (or error= in its relation)")
     if missing:
         yield f"{' and '.join(missing)} missing; only a statement not testable goes without"
-    if (claim.corrected is not None) != (claim.expected == "holds as corrected"):
-        yield "corrected= and expected='holds as corrected' go together; give both or neither"
+    if claim.has_correction != (claim.expected == "holds as corrected"):
+        yield (
+            "corrected= or unprinted= and expected='holds as corrected' go together; give both or "
+            "neither"
+        )
+    if both := claim.hypotheses.keys() & claim.unprinted.keys():
+        yield f"{', '.join(sorted(both))} in hypotheses= and in unprinted=; give each in one"

@@ -6,7 +6,7 @@ whose sentence names the function and the instance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +72,7 @@ class Evidence:
 
     `printed` is the ruling on the printed form.  `judged` is the ruling on the corrected form, or
     `printed` again where the claim has no correction.  `dropped` counts the cases that failed each
-    hypothesis, and `comparisons` the statistical comparisons made.
+    hypothesis, the unprinted ones included, and `comparisons` the statistical comparisons made.
     """
 
     printed: Ruling
@@ -112,11 +112,12 @@ class _Observations:
 def gathered(claim: Claim, scale: Scale) -> Evidence:
     """The printed form, its correction and every mutant, judged on every case."""
     assert claim.stated is not None  # only a claim that is not testable has none
-    observations = _observed(claim, scale)
+    observations = _observed(claim, scale, claim.hypotheses)
     printed = judged = _ruled(claim.relation, claim.stated, observations, "stated")
     form, trials, comparisons = claim.stated, [], printed.comparisons
-    if claim.corrected is not None:
-        form = claim.corrected
+    if claim.has_correction:
+        form = claim.corrected or claim.stated
+        observations = _meeting(claim.unprinted, observations)
         judged = _ruled(claim.relation, form, observations, "corrected")
         trials.append(Trial("the printed form", printed.state == "fails", printed.worst))
         comparisons += judged.comparisons
@@ -131,15 +132,15 @@ def gathered(claim: Claim, scale: Scale) -> Evidence:
     )
 
 
-def _observed(claim: Claim, scale: Scale, mutant: Mutant | None = None) -> _Observations:
+def _observed(
+    claim: Claim, scale: Scale, hypotheses: Mapping[str, Form], mutant: Mutant | None = None
+) -> _Observations:
     """Every instance observed once; cases that fail a hypothesis are dropped and counted.
 
-    A mutant's own `instances` and `observe` replace the claim's.  Its own instances need not meet
-    the hypotheses.
+    A mutant's own `instances` and `observe` replace the claim's.
     """
     instances = (mutant and mutant.instances) or claim.instances
     observe = (mutant and mutant.observe) or claim.observe
-    hypotheses = {} if mutant and mutant.instances else claim.hypotheses
     # Only a claim that is not testable has none, and `check` does not observe such a claim.
     assert instances is not None
     assert observe is not None
@@ -153,28 +154,45 @@ def _observed(claim: Claim, scale: Scale, mutant: Mutant | None = None) -> _Obse
             case = observe(**setting)
         if not isinstance(case, Case):
             raise CheckError(f"observe({label}) returned a {type(case).__name__}; return a Case")
-        failed = _failed(hypotheses, label, case)
-        for name in failed:
-            dropped[name] = dropped.get(name, 0) + 1
-        if not failed:
+        if _meets(hypotheses, label, case, dropped):
             with doing(f"computed at {label}"):
                 found = quantity(claim.computed(case), "computed") if claim.computed else None
             cases.append((label, case, found))
-    if not cases:
-        counts = ", ".join(f"{name!r} drops {count}" for name, count in dropped.items())
-        why = f" ({counts}); widen the instances" if counts else "; instances yielded nothing"
-        raise CheckError(f"no case of {len(settings)} is left to judge{why}")
-    return _Observations(tuple(cases), dropped)
+    return _with_cases(cases, dropped, len(settings))
 
 
-def _failed(hypotheses: Mapping[str, Form], label: str, case: Case) -> list[str]:
-    """The hypotheses that `case` does not meet."""
+def _meeting(hypotheses: Mapping[str, Form], observations: _Observations) -> _Observations:
+    """The observations whose cases meet these further hypotheses."""
+    dropped = dict(observations.dropped)
+    cases = [
+        (label, case, found)
+        for label, case, found in observations.cases
+        if _meets(hypotheses, label, case, dropped)
+    ]
+    return _with_cases(cases, dropped, len(observations.cases))
+
+
+def _meets(hypotheses: Mapping[str, Form], label: str, case: Case, dropped: dict[str, int]) -> bool:
+    """Whether `case` meets every hypothesis; those that it does not meet are counted."""
     failed = []
     for name, test in hypotheses.items():
         with doing(f"hypothesis {name!r} of {label}"):
             if not np.all(test(case)):
                 failed.append(name)
-    return failed
+    for name in failed:
+        dropped[name] = dropped.get(name, 0) + 1
+    return not failed
+
+
+def _with_cases(
+    cases: Sequence[tuple[str, Case, Quantity | None]], dropped: Mapping[str, int], tried: int
+) -> _Observations:
+    """The observations; CheckError where no case of those tried is left."""
+    if not cases:
+        counts = ", ".join(f"{name!r} drops {count}" for name, count in dropped.items())
+        why = f" ({counts}); widen the instances" if counts else "; instances yielded nothing"
+        raise CheckError(f"no case of {tried} is left to judge{why}")
+    return _Observations(tuple(cases), dropped)
 
 
 def _ruled(relation: Relation, form: Form, observations: _Observations, name: str) -> Ruling:
@@ -203,8 +221,10 @@ def _tried(
     """The mutant judged by the claim's relation, on its own observations where it makes some."""
     name = f"mutant {mutant.why!r}"
     if mutant.instances or mutant.observe:
+        # Instances of its own need not meet the hypotheses.
+        hypotheses = {} if mutant.instances else {**claim.hypotheses, **claim.unprinted}
         try:
-            observations = _observed(claim, scale, mutant)
+            observations = _observed(claim, scale, hypotheses, mutant)
         except CheckError as problem:
             raise CheckError(f"{name}: {problem}") from problem
     ruling = _ruled(claim.relation, mutant.stated or form, observations, name)

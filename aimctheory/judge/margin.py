@@ -1,8 +1,9 @@
 """The margin by which a number keeps what is stated of it, with the interval of that margin.
 
-A margin is (allowed − found)/scale: at least 0 where the statement holds, below 0 where it fails.
-The half-width of the found number gives the interval; where it contains numbers on both sides of 0,
-the statement is undecided.
+A margin is (allowed − found)/scale: at least 0 where the statement holds, below 0 where it fails,
+and never above 1.  Of an equality it is 1 where the two sides are the same, of a bound 0.  The
+half-width of the found number gives the interval; where it contains numbers on both sides of 0, the
+statement is undecided.
 """
 
 from __future__ import annotations
@@ -85,16 +86,25 @@ def equivalence(difference: ArrayLike, half_width: ArrayLike, within: ArrayLike)
     )
 
 
-def bound(excess: ArrayLike, half_width: ArrayLike, scale: ArrayLike) -> Margin:
-    """The margin of excess ≤ 0: −excess/scale, with a scale of 1 where `scale` is 0.
+def bound(
+    excess: ArrayLike, half_width: ArrayLike, scale: ArrayLike, rounding: ArrayLike = 0.0
+) -> Margin:
+    """The margin of excess ≤ 0: −excess/scale, and 0 where |excess| ≤ rounding.
 
-    >>> bound(-0.5, 0.1, 2.0).value
-    0.25
+    The scale is |excess| where that is larger than `scale`, so the margin lies within [−1, 1].
+
+    >>> bound(-0.5, 0.1, 2.0).value, bound(-3.0, 0.1, 2.0).value
+    (0.25, 1.0)
+    >>> bound(1e-17, 0.0, 2.0, rounding=1e-16).value
+    0.0
     """
-    excess, width, scale = (np.asarray(a, dtype=float) for a in (excess, half_width, scale))
-    scale = np.where(scale > 0, scale, 1.0)
+    found, width, given = (np.asarray(a, dtype=float) for a in (excess, half_width, scale))
+    # What is left below the bound; 0.0 − found keeps 0 from becoming −0.
+    left = np.where(np.abs(found) <= np.asarray(rounding, dtype=float), 0.0, 0.0 - found)
+    unit = np.maximum(given, np.abs(left))
+    unit = np.where(unit > 0, unit, 1.0)
     return Margin(
-        value=as_number(-excess / scale),
-        low=as_number(-(excess + width) / scale),
-        high=as_number(-(excess - width) / scale),
+        value=as_number(left / unit),
+        low=as_number((left - width) / unit),
+        high=as_number((left + width) / unit),
     )

@@ -1,10 +1,10 @@
 """The order at which an error vanishes, read from its local slopes: arrays in, numbers out.
 
 An error e(x) of order p falls as x^p, so its local slope s = d log e / d log x tends to p as x → 0.
-This module gives an interval for that limit.  A fit over all distances would answer wrongly: the
-slopes 2.05, 1.56, 1.19, 1.05 tend to 1, and a fit calls them "order 2".  So only the smallest
-decade of x above rounding errors counts, and slopes that still move bound the limit on one side at
-most.
+This module gives an interval for that limit, as narrow as the slopes have settled.  A fit over all
+distances would answer wrongly: the slopes 2.05, 1.56, 1.19, 1.05 tend to 1, and a fit calls them
+"order 2".  So only the smallest decade of x above rounding errors counts, and slopes that still
+move bound the limit on one side at most.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ Array = NDArray[np.float64]
 ROUNDING_IN_SLOPE = 0.005
 """The most by which rounding may change the local slope between two points that count."""
 
+RESOLUTION = 0.002
+"""The least half-width of an interval: two orders closer than this are not told apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """An interval [low, high] for the limit of local slopes, and the slopes behind it.
 
-    `value` is the last local slope, `slopes` are all that were used, from large x to small, and
-    `error` is the error at the smallest x used.
+    `value` is the middle of the interval, or the last local slope where an end is infinite.
+    `slopes` are all that were used, from large x to small, and `error` is the error at the smallest
+    x used.
     """
 
     value: float
@@ -71,11 +75,13 @@ def limit_slope(
 ) -> Limit | None:
     """The interval that holds lim d log error / d log x as x → 0.
 
-    Where the correction to the leading order is of first order in x, the limit is
-    sₙ + (sₙ − sₙ₋₁)/(r − 1), with s the local slopes and r the last ratio of neighbouring x.  The
-    interval reaches from sₙ to twice that distance.  Slopes that still move by more than `settled`,
-    or ever faster, bound the limit on one side; slopes moving to and fro do not bound it unless all
-    of them lie within `settled`.  Half-widths and rounding errors widen the interval.
+    Where e = C x^p (1 + a x^θ), the slopes sₙ move towards p by factors r^−θ, with r the last ratio
+    of neighbouring x, so the limit is sₙ + (sₙ − sₙ₋₁)/(r^θ − 1).  The interval reaches from sₙ,
+    where it lies for large θ, to a little beyond the limit for θ = ½.
+
+    Slopes that still move by more than `settled`, or settle more slowly than that, bound the limit
+    on one side; slopes moving to and fro do not bound it unless all of them lie within `settled`.
+    Half-widths and rounding errors widen the interval, and so does `RESOLUTION`.
 
     Parameters
     ----------
@@ -112,8 +118,9 @@ def limit_slope(
         return None
     places, errors, widths = places[kept], errors[kept], widths[kept]
     slopes = local_slopes(places, errors)
-    # A first-order correction puts the limit at sₙ + (sₙ − sₙ₋₁)/(r − 1): reach goes twice as far.
-    reach = 2 / (float(places[-2] / places[-1]) - 1)
+    # To leading order a correction of order ½ puts the limit 1/(√r − 1) times the last movement
+    # beyond sₙ.  A fifth more leaves room for the next order.
+    reach = 1.2 / (float(places[-2] / places[-1]) ** 0.5 - 1)
     low, high = _limit_of_exact(slopes, reach, settled)
     # Lowering e by its half-width h and the floor moves log e by λ = −log(1 − (h + floor)/e);
     # raising e moves log e by less.
@@ -121,11 +128,12 @@ def limit_slope(
     # So a slope, Δ log e / Δ log x, moves by at most ω = (λ + next λ)/|Δ log x| ...
     slope_widths = (log_widths[1:] + log_widths[:-1]) / -np.diff(np.log(places))
     # ... and the far end by at most ωₙ + reach·(ωₙ + ωₙ₋₁).
-    limit_width = float(slope_widths[-1] + reach * (slope_widths[-1] + slope_widths[-2]))
+    width = float(slope_widths[-1] + reach * (slope_widths[-1] + slope_widths[-2])) + RESOLUTION
+    low, high = low - width, high + width
     return Limit(
-        value=float(slopes[-1]),
-        low=low - limit_width,
-        high=high + limit_width,
+        value=(low + high) / 2 if math.isfinite(high - low) else float(slopes[-1]),
+        low=low,
+        high=high,
         slopes=tuple(slopes.tolist()),
         error=float(errors[-1]),
     )
@@ -177,9 +185,11 @@ def _limit_of_exact(slopes: Array, reach: float, settled: float) -> tuple[float,
         if np.ptp(slopes) <= settled:
             return float(slopes.min()), float(slopes.max())
         return -math.inf, math.inf
-    # A move below a tenth of `settled` is small, even where the one before was smaller.
-    faster = len(moves) > 1 and abs(move) > max(abs(float(moves[-2])), settled / 10)
-    if abs(move) > settled or faster:
+    # Moves that shrink by reach/(1 + reach) each add up to reach·move.  A move below a tenth of
+    # `settled` is small, even where the one before was smaller.
+    shrinks = reach / (1 + reach)
+    slow = len(moves) > 1 and abs(move) > max(shrinks * abs(float(moves[-2])), settled / 10)
+    if abs(move) > settled or slow:
         # Still moving: the limit lies beyond the last slope, and nothing says how far.
         return (-math.inf, last) if move < 0 else (last, math.inf)
     beyond = last + reach * move

@@ -142,7 +142,8 @@ def equal(*, within: float | Callable[[Case], Any], error: ErrorOf | None = None
 def at_most(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
     """Computed ≤ stated for every element, up to rounding.
 
-    The margin is (stated − computed)/max(|stated|, |computed|).
+    The margin is (stated − computed)/scale with the scale max(|stated|, |computed|), or
+    |stated − computed| where that is larger: 1 for a measured 0, 0 where the bound is attained.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def at_most(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
         A relative allowance for rounding, so that a bound which is attained still holds.
     error
         `error(case, stated)` in place of computed − stated: the excess, ≤ 0 where the bound holds.
-        The scale of the margin is then |stated|.
+        The scale of the margin is then |stated| or |excess|, whichever is larger.
     """
     return _one_sided("at_most", "at most", +1, within, error)
 
@@ -158,7 +159,7 @@ def at_most(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
 def at_least(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation:
     """Computed ≥ stated for every element, up to rounding.
 
-    The margin is (computed − stated)/max(|stated|, |computed|).
+    The margin is (computed − stated)/scale, with the scale of `at_most`.
 
     Parameters
     ----------
@@ -166,7 +167,7 @@ def at_least(*, within: float = 1e-12, error: ErrorOf | None = None) -> Relation
         A relative allowance for rounding, so that a bound which is attained still holds.
     error
         `error(case, stated)` in place of stated − computed: the shortfall, ≤ 0 where the bound
-        holds.  The scale of the margin is then |stated|.
+        holds.  The scale of the margin is then |stated| or |shortfall|, whichever is larger.
     """
     return _one_sided("at_least", "at least", -1, within, error)
 
@@ -183,7 +184,7 @@ def _one_sided(kind: str, phrase: str, sign: int, within: float, error: ErrorOf 
         scale = np.max(np.broadcast_arrays(np.zeros(excess.shape), *sides), axis=0)
         # Where both sides are 0 there is no scale, and the allowance is absolute.
         allowed = within * np.where(scale > 0, scale, 1.0)
-        margin = bound(excess - allowed, found.half_width, scale)
+        margin = bound(excess, found.half_width, scale, rounding=allowed)
         tightness = None
         if ours is not None and error is None:
             small, large = (ours, theirs) if sign > 0 else (theirs, ours)
@@ -205,17 +206,20 @@ def rate(
     """The error vanishes as x^order, where x is the case's array `along`.
 
     One case is a family of errors, one for each x.  Their local slopes over the smallest decade
-    give an interval for the limit s of the slopes (`rates.limit_slope`).  The margin is
-    (s − order + within)/within for "at least" and 1 − |s − order|/within for "exactly".  A family
-    whose errors are all below `floor` satisfies "at least" and is called exact.
+    give an interval for the limit of the slopes (`rates.limit_slope`).  The statement fails where
+    the interval excludes `order`, for "at least" where it lies below.  Else let d be the largest
+    distance to `order` from a limit in the interval, for "at least" from one below: the margin is
+    1 − d/within, and the statement is undecided where d > within.  Where it fails the margin is
+    −d/within, with d the distance from `order` to the interval.  A family whose errors are all
+    below `floor` satisfies "at least" with margin 1 and is called exact.
 
     Parameters
     ----------
     along
         The name of the case's array of positive distances or rates, of one axis.
     within
-        The largest shortfall of s below `order` for "at least", the largest difference for
-        "exactly"; also the largest movement of the local slopes that counts as settled.
+        The largest doubt about the limit with which the statement holds; also the largest movement
+        of the local slopes that counts as settled.
     floor
         The size of rounding errors in the error.
     error
@@ -284,32 +288,30 @@ _UNKNOWN = Margin(0.0, -1.0, 1.0)
 
 
 def _at_least_order(limit: Limit | None, exact: bool, order: float, within: float) -> Margin:
-    """(s − order + within)/within, with s the limit of the local slopes."""
+    """Whether the limit of the slopes is `order` or more; errors below rounding have no slope."""
     if exact:
-        # Errors below rounding have no slope to quote; they count as an error of twice the order.
-        twice = 1 + order / within
-        return Margin(value=twice, low=twice, high=twice)
+        return Margin(1.0, 1.0, 1.0)
     if limit is None:
         return _UNKNOWN
-    return Margin(
-        value=(limit.value - order + within) / within,
-        low=(limit.low - order + within) / within,
-        high=(limit.high - order + within) / within,
-    )
+    return _margin_of_order(missed=order - limit.high, doubt=order - limit.low, within=within)
 
 
 def _exactly_order(limit: Limit | None, exact: bool, order: float, within: float) -> Margin:
-    """1 − |s − order|/within, with s the limit of the local slopes; an exact family has none."""
+    """Whether the limit of the slopes is `order`; an exact family has no slope."""
     if limit is None:
         return _UNKNOWN
-    ends = abs(limit.low - order), abs(limit.high - order)
-    farthest = max(ends)
-    nearest = 0.0 if limit.low <= order <= limit.high else min(ends)
-    return Margin(
-        value=1 - abs(limit.value - order) / within,
-        low=1 - farthest / within,
-        high=1 - nearest / within,
-    )
+    below, above = order - limit.low, limit.high - order
+    return _margin_of_order(missed=-min(below, above), doubt=max(below, above), within=within)
+
+
+def _margin_of_order(*, missed: float, doubt: float, within: float) -> Margin:
+    """The margin of an order that the interval misses by `missed`, or holds with this `doubt`."""
+    if missed > 0:
+        fails = -missed / within
+        return Margin(fails, fails, fails)
+    value = 1 - max(doubt, 0.0) / within
+    # A limit somewhere in the interval meets the order exactly.
+    return Margin(value=value, low=value, high=1.0)
 
 
 Sides = tuple[Quantity | None, Quantity]

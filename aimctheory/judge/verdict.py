@@ -39,7 +39,7 @@ class Verdict:
     witness
         The worst case of the printed form, where that form fails.
     dropped
-        The number of cases that failed each hypothesis.
+        The number of cases that failed each hypothesis, the unprinted ones included.
     mutants
         One trial for each mutant; with a correction, the printed form is the first mutant.
     tightness
@@ -164,7 +164,7 @@ def _of_the_statement(claim: Claim, evidence: Evidence) -> tuple[str, str]:
     Each rule is (whether it applies, word, reason); the first rule that applies decides.
     """
     printed, judged = evidence.printed, evidence.judged
-    is_vacuous, has_correction = claim.expected == "vacuous", claim.corrected is not None
+    is_vacuous, has_correction = claim.expected == "vacuous", claim.has_correction
     rules = [
         # The two sides of a vacuous claim are the argument for vacuity; a wrong argument proves
         # nothing about the statement.
@@ -213,7 +213,7 @@ def _concluded(claim: Claim, evidence: Evidence, scale: Scale) -> tuple[str, str
         ),
         # The printed form holds and its correction fails.  The printed form then survives as the
         # first mutant, which is the result of the check and no weakness of it.
-        (claim.corrected is not None and word == "holds", word, reason),
+        (claim.has_correction and word == "holds", word, reason),
         # A check that was not seen to fail proves nothing.  Where the verdict on the statement is a
         # surprise as well, the sentence says so.
         (

@@ -26,8 +26,14 @@ def F_max(c):
     return F(c, np.linspace(*c.range, 4001)).max()
 
 
+def gradient(c, w):
+    """The gradient of f, h e (1 + bend e) with e = w − w*; RF25 p. 24 asks for f'(W*) = 0."""
+    e = w - c.w_star
+    return c.h * e * (1 + c.bend * e)
+
+
 def minimiser(c, Sigma, slope=R):
-    """The minimiser of f_Σ = h(w − w*)²/2 + Σ R_c, RF25 p. 6 (7), where `slope` is R_c'.
+    """The minimiser of f_Σ = f + Σ R_c, RF25 p. 6 (7), where `slope` is R_c'.
 
     It lies between w⋄ and w*, and 55 bisections of f_Σ' take that interval to the rounding of a
     double.
@@ -35,11 +41,21 @@ def minimiser(c, Sigma, slope=R):
     low, high = c.center + 0 * c.w_star, c.w_star
     for _ in range(55):
         w = (low + high) / 2
-        beyond = (c.h * (w - c.w_star) + Sigma * slope(c, w)) * (c.w_star - c.center) > 0
+        beyond = (gradient(c, w) + Sigma * slope(c, w)) * (c.w_star - c.center) > 0
         low, high = np.where(beyond, low, w), np.where(beyond, w, high)
     return (low + high) / 2
 
 
+def pulls_inwards(c):
+    """Whether G > 0 above w⋄ and G < 0 below, RF25 p. 6, at the points between w⋄ and w*."""
+    share = np.linspace(0.05, 1.0, 20)[:, None]
+    return G(c, c.center + share * (c.w_star - c.center)) * (c.w_star - c.center) > 0
+
+
 def moment_is_smooth(c):
-    """Whether E|g + ξ| = Σ + O(g²) at g = 0; RF25 p. 25 (56) has Σ + O(g)."""
-    return abs(c.mean_abs(np.array([-1e-4, 1e-4])) - c.Sigma) < 1e-6
+    """Whether E|g + ξ| = Σ + O(g²) at g = 0; RF25 p. 25 (56) has Σ + O(g).
+
+    At g = 1e-6 a density of 10 adds 1e-11, an atom of a thousandth 1e-9, a density that grows as
+    |ξ|^(−1/2) some 1e-9, and skewness a multiple of 1e-6.
+    """
+    return abs(c.mean_abs(np.array([[-1e-6], [1e-6]])) - c.Sigma) < 1e-11

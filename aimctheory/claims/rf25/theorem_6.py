@@ -90,6 +90,6 @@ claim = Claim(
         Mutant("no L", stated=lambda c: metric(c, +1) * c.L),
         Mutant("the step of (143)", observe=lambda **at: observe(**at, rate=1.0)),
     ],
-    note="The text above (141) repeats the minus.  (140) drops a term ‖∇f‖²_R that (141) needs and "
-    "that (134)-(139) give.",
+    note="The step size is the proof's, 1/(2 L F_max).  The text above (141) repeats the minus.  "
+    "(140) drops a term ‖∇f‖²_R that (141) needs and that (134)-(139) give.",
 )
