@@ -156,7 +156,8 @@ def faked(*arguments, replicates, **keywords):
 
 
 def unmet(claim, case):
-    return {name for name, test in claim.hypotheses.items() if not np.all(test(case))}
+    asked = {**claim.hypotheses, **claim.unprinted}
+    return {name for name, test in asked.items() if not np.all(test(case))}
 
 
 def test_the_cells_of_corollary_1_meet_its_hypotheses_and_each_mutant_breaks_one(monkeypatch):

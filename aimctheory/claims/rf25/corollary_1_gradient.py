@@ -3,6 +3,9 @@
 The hidden constants of an O(·) cannot be checked, the rate can: E_K falls like 1/√K.  Training
 starts away from W*, α = 1/(σ√K), and E_K is the mean over the K steps, transient included.  The
 constants in the summand of E_K, (12), and in γ ≥ Ω(R_min^{-1/5}) are taken as 1, so γ is above 1.
+
+The page prints no bound on σ, and needs one: P has to settle at 0.  Where R_P'(0) < 0 and the noise
+is strong, the asymmetry drives P away from its symmetric point, and E_K does not vanish.
 """
 
 import numpy as np
@@ -35,6 +38,8 @@ PROBLEMS = (
     {"P": soft_bounds(tau_max=1.4, tau_min=-0.8), "W": CENTERED, "gamma": 2.0},
     {"P": CUBIC, "W": exponential(tau=1, gamma=2), "law": gaussian(SIGMA), "gamma": 1.25},
     {"P": SQUARE_ROOT, "W": SHIFTED, "gamma": 1.5},
+    {"P": DRIVEN, "W": SHIFTED, "law": gaussian(SIGMA), "gamma": 1.5},
+    {"P": DRIVEN, "W": SHIFTED, "law": gaussian(6.0), "gamma": 2.0},  # P does not settle
 )
 
 
@@ -43,7 +48,7 @@ def instances(scale, problems=PROBLEMS):
     K = tuple(1600 * 4**k for k in range(scale.pick(3, 3, 4)))
     for problem in problems:
         skew = {"law": two_point_frozen(SIGMA, p=0.3)}  # where a problem names no law
-        yield {**skew, **problem, "K": K, "replicates": scale.pick(200, 1000, 2000)}
+        yield {**skew, **problem, "K": K, "replicates": scale.pick(200, 1600, 3000)}
 
 
 def changed(**change):
@@ -110,14 +115,14 @@ claim = Claim(
     r"$E_K:=\frac1K\sum_{k<K}E[\|\nabla f(\bar W_k)\|^2+O(\|P_k-P^*(W_k)\|^2)+O(\|W_k-W^*\|^2)]"
     r"\le O(\sqrt{\sigma^2L/K})$.",
     Source("RF25", "Corollary 1, p. 8, with (12), p. 7"),
-    expected="holds",
+    expected="holds as corrected",
     level="statistical",
     relation=rate(along="pace", order=0.5, kind="exactly"),
     hypotheses={
         "Assumption 5": lambda c: abs(c.P_ratio) < 1e-12,
         "γ ≥ R_min^{-1/5}": lambda c: c.share_below == 0,
-        "P settles: f''γ + ΣR_P'(0) > 0": lambda c: c.gamma + c.Sigma * c.P_slope > 0,
     },
+    unprinted={"P settles: f''γ + ΣR_P'(0) > 0": lambda c: c.gamma + c.Sigma * c.P_slope > 0},
     instances=instances,
     observe=observe,
     computed=lambda c: (c.value, c.half_width),
@@ -125,11 +130,10 @@ claim = Claim(
     mutants=[
         Mutant("P's symmetric point shifted", instances=changed(P=SHIFTED)),
         Mutant("a floor of 0.01 in the limit", stated=lambda c: 0.01),
-        Mutant("P does not settle", instances=changed(P=DRIVEN, law=gaussian(6.0), gamma=2.0)),
         Mutant("α fixed", instances=changed(decay=0.0)),
         Mutant("α ∝ 1/K", instances=changed(decay=1.0)),
         Mutant("no noise, α fixed: ∝ 1/K", instances=changed(law=gaussian(0.0), decay=0.0)),
     ],
-    note="Only the rate is checked, since the constants are hidden.  The page prints no bound on "
-    "σ: where R_P'(0) < 0, strong noise drives P away from 0, and E_K stays.",
+    note="Only the rate is checked, since the constants are hidden.  The proof needs a bound on σ "
+    "that the page does not print; a weaker one is enough: P settles.",
 )
