@@ -277,7 +277,7 @@ def test_every_problem_keeps_its_own_numbers(slowly):
     def mean(cells, w_star, gamma, noise):
         hyper = {"learning_rate": 0.05, "transfer_rate": 0.01, "mixing": gamma}
         algorithm = corollary_1.residual_learning
-        return _shifted_arrays.means(algorithm, cells, noise, w_star, 1, hyper, 30)
+        return _shifted_arrays.means(algorithm, cells, noise, w_star, 2, hyper, 30)
 
     quiet = gaussian(np.zeros(2))  # without noise the replicates are alike
     both = mean(problems, np.array([0.5, 0.3]), gamma, quiet)
