@@ -29,7 +29,7 @@ README = CLAIMS.parents[1] / "README.md"
 # A claim read as a story: what it says, how the evidence is made, what is compared, what must die.
 ORDER = [each.name for each in fields(Claim) if each.kw_only]
 STATISTICAL = {each.id for each in TESTABLE if each.value.level == "statistical"}
-LONG = STATISTICAL | {"rf25-theorem-1-stationary"}
+LONG = STATISTICAL | {"rf25-theorem-1-stationary", "rf25-corollary-1-orders"}
 
 
 def claims_marked(slow):

@@ -16,13 +16,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import ArrayLike
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning
-from aimctheory.exact.evaluation import Array, number, ratio_jet
+from aimctheory.device import Device
+from aimctheory.exact.evaluation import Array, mean_abs_jet, number, ratio_jet, responses_jet
 from aimctheory.exact.fast_law import SIZE, FastLaw, fast_law
-from aimctheory.exact.jets import variable
+from aimctheory.exact.jets import Jet, as_jet, variable
 from aimctheory.exact.limits import self_consistent
 from aimctheory.exact.roots import Function, bracketed, only_zero
 from aimctheory.exact.two_arrays import Around, TwoArrays, two_arrays
@@ -194,14 +196,22 @@ def _across(
 def zero_shifted_law(
     device: Devices, objective: Objective, law: Law, hyper: Mapping[str, ArrayLike]
 ) -> MeanField:
-    """Residual Learning's leading order for α → 0 where G_P(0) = 0: the √α law of its bias.
+    """Residual Learning's bias for α → 0 where G_P(0) = 0, to its leading order.
 
-    v_P = ασ²F_P(0)²/(2λ) with λ = f''γF_P(0) + ΣG_P'(0); P̄ = û √v_P with û = R_W(w*) E|û + Z|, Z
-    standard normal; ∇f = −ΣR_P'(0) P̄; E‖∇f‖² = ∇f² + v_P(f''²γ² + f''βF_W(w*)/(αF_P(0))).
+    With P ~ N(P̄, v_P), v_P = ασ²F_P(0)²/(2λ), λ = f''γF_P(0) + ΣG_P'(0), P̄ = û √v_P,
+    û = R_W(w*) E|û + Z| (Z standard normal), u = f''γ(P − P̄) and m'(0) = E sign ξ,
+
+        ∇f = −E[(Σ + m'(0)u) R_P(P)] − ½ασ² E F_P'(P),
+        E‖∇f‖² = ∇f² + v_P(f''²γ² + f''βF_W(w*)/(αF_P(0))).
+
+    A derivative R_P⁽ⁿ⁾(0) gives the order n/2 and F_P⁽ᵏ⁾(0) the order (k + 1)/2, odd n and even k
+    only where R_W(w*) ≠ 0.  So the bias is of order √α where R_P'(0) and R_W(w*) are not 0, and of
+    a higher order elsewhere; `claims.rf25.corollary_1` derives this.  β/α counts as small.  Not
+    right where terms of the leading order cancel, nor beyond the order 3/2 under skew noise.
     Arguments and shapes as for `residual_mean_field`.
 
-    Raises ValueError as `residual_mean_field` does, where R_P(0) ≠ 0, and for an objective whose
-    minimiser is unknown.
+    Raises ValueError as `residual_mean_field` does, where R_P(0) ≠ 0 or λ ≤ 0, and for an objective
+    whose minimiser is unknown.
 
     >>> from aimctheory.catalogue import linear
     >>> from aimctheory.objectives.quadratic import quadratic
@@ -215,19 +225,27 @@ def zero_shifted_law(
     R = ratio_jet(arrays.fast, zero)
     if minimiser is None or np.any(np.abs(R.value) > 1e-12):  # rounding of a shift that cancels
         raise ValueError(
-            "the √α law is for a known minimiser and a fast array with symmetric point 0; use "
-            "residual_mean_field, or shifted_limit for the limit of a shifted one"
+            "the law of small rates is for a known minimiser and a fast array with symmetric point "
+            "0; use residual_mean_field, or shifted_limit for the limit of a shifted one"
         )
-    alpha, beta, gamma = arrays.learning_rate, arrays.transfer_rate, arrays.mixing
-    W, F = (
-        np.broadcast_to(np.asarray(minimiser), arrays.shape),
-        arrays.fast.mean_response(zero.value),
-    )
-    h, stiffness = arrays.curvature(W), law.mean_abs(0.0) * R.first  # f'' and ΣR_P'(0)
-    variance = alpha * law.sigma**2 * F / (2.0 * (h * gamma + stiffness))
+    alpha, gamma, Sigma = arrays.learning_rate, arrays.mixing, law.mean_abs(0.0)
+    W = np.broadcast_to(np.asarray(minimiser, dtype=float), arrays.shape)
+    bowl = as_jet(arrays.gradient(variable(W), zero.value))  # ∇f and its derivatives
+    F, h = arrays.fast.mean_response(zero.value), bowl.first
+    stiffness = h * gamma + Sigma * R.first  # λ/F_P(0)
+    if np.any(stiffness <= 0):
+        raise ValueError(
+            f"the fast array does not settle at 0: f''γ + ΣR_P'(0) = {np.min(stiffness):g} has to "
+            "be above 0; give a larger mixing"
+        )
+    variance = np.broadcast_to(alpha * law.sigma**2 * F / (2.0 * stiffness), arrays.shape)
     P = self_consistent(arrays.slow.ratio(W), gaussian(1.0)) * np.sqrt(variance)
-    g, loop = -stiffness * P, h * beta * arrays.slow.mean_response(W)
-    readout = W + g / h
+    slope = mean_abs_jet(law, variable(zero.value), Jet(zero.value)).first  # m'(0)
+    pull, tilted, drift = _over_normal(arrays.fast, P, variance)
+    g = -Sigma * pull - slope * h * gamma * tilted - alpha * law.sigma**2 / 2.0 * drift
+    loop = h * arrays.transfer_rate * arrays.slow.mean_response(W)
+    spread = variance * ((h * gamma) ** 2 + loop / (alpha * F))  # the variance of ∇f
+    readout = W + (g - bowl.second * spread / (2.0 * h**2)) / h
     return _broadcast(
         arrays.shape,
         P=P,
@@ -236,8 +254,28 @@ def zero_shifted_law(
         gradient=g,
         fast_variance=variance,
         signal_variance=variance,
-        mean_square_gradient=g**2 + variance * ((h * gamma) ** 2 + loop / (alpha * F)),
+        mean_square_gradient=g**2 + spread,
     )
+
+
+def _over_normal(device: Device, mean: Array, variance: Array) -> tuple[Array, Array, Array]:
+    """E R(P), E (P − mean)R(P) and E F'(P) of P ~ N(mean, variance), both of one shape.
+
+    By Gauss-Hermite quadrature, whose 12 points reach 5.5 standard deviations; polynomials of
+    degree 23 come out exactly.
+    """
+    points, shares = hermegauss(12)
+    low, high = device.dynamic_range
+    away = np.sqrt(variance) * points.reshape(-1, *(1,) * variance.ndim)
+    place = np.clip(mean + away, low, high)
+    up, down = responses_jet(device, variable(place))
+    F = (up + down) * 0.5
+    # A constant response is one number.
+    R = np.broadcast_to((down.value - up.value) / (2.0 * F.value), place.shape)
+    slope = np.broadcast_to(F.first, place.shape)
+    share = shares / shares.sum()
+    pull, tilted, drift = (np.tensordot(share, each, 1) for each in (R, away * R, slope))
+    return pull, tilted, drift
 
 
 def _broadcast(shape: tuple[int, ...], **values: ArrayLike) -> MeanField:

@@ -1,100 +1,127 @@
 """When a shift of the symmetric point makes Residual Learning worse than Analog SGD.
 
 For α → 0 Residual Learning stops at |∇f| = E|∇f + ξ| |R_P(0)|, Analog SGD at
-E|∇f + ξ| |R_W(w_T)|.  The root of g = r E|g + ξ| grows with r, so the two ratios decide.  The
-standard problem crosses at c = 0.216.
+E|∇f + ξ| |R_W(w_T)|.  Under symmetric noise E|g + ξ| does not see the sign of g, so the root of
+|g| = r E|g + ξ| grows with r, and the two ratios decide.  The standard problem crosses at
+c = 0.2159; with τ = 2 at 0.1150, with τ = 0.8 at 0.2625.
 """
 
 import numpy as np
 
 from aimctheory.algorithms.analog_sgd import analog_sgd
-from aimctheory.catalogue import linear
-from aimctheory.claims.rf25._shifted_arrays import STANDARD, gradients
+from aimctheory.catalogue import linear, soft_bounds
+from aimctheory.claims.rf25._shifted_arrays import limits, means
 from aimctheory.exact import drift_root
 from aimctheory.judge.claim import Case, Claim, Mutant
 from aimctheory.judge.relation import at_least
-from aimctheory.laws import gaussian
+from aimctheory.laws import gaussian, two_point_frozen, uniform
 from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
-from aimctheory.simulator.simulate import simulate
 from aimctheory.statistics import replicate_mean
 
-BOTH = {name: [-0.5, -0.2, 0, 0.1, 0.2, 0.24, 0.3, 0.4, 0.7] for name in ("c_P", "c_W")}
-MIXED = {
-    "c_P": [0.3, 0.3, -0.3, 0.1, -0.1, 0.5],
-    "c_W": [0, 0.5, 0.5, 0.4, 0, -0.5],
-}
+NOISE = gaussian(0.5)
 
 
-def instances(scale):
-    """One shift c for both arrays, then two, then one again on another problem."""
-    for changed in BOTH, MIXED, {**BOTH, "w_star": -0.3, "sigma": 1.0}:
-        yield {"runs": scale.pick(32, 64, 512), **STANDARD, **changed}
+def linear_pair(c_P, c_W=None, tau=1.0, law=NOISE, w_star=0.5):
+    """Linear cells with these shifts of P and W, by default the same; lists of one length."""
+    P = linear(tau=tau, c=np.array(c_P))
+    W = linear(tau=tau, c=np.array(c_P if c_W is None else c_W))
+    return {"P": P, "W": W, "law": law, "w_star": np.full(len(c_P), w_star)}
 
 
-def observe(runs, c_W, w_star, sigma, alpha=0.0025, steps=120_000, **others):
+LOPSIDED = soft_bounds(w_0=np.array([-0.1, -0.15, -0.165, -0.25]), tau_max=0.8, tau_min=-1.6)
+
+PROBLEMS = (
+    linear_pair([-0.5, -0.2, 0, 0.1, 0.2, 0.212, 0.22, 0.24, 0.4, 0.7]),
+    linear_pair([0, 0.1, 0.111, 0.119, 0.2], tau=2.0),
+    linear_pair([0.2, 0.2585, 0.2665, 0.4], tau=0.8),
+    linear_pair([0.3, 0.3, -0.3, 0.1, -0.1, 0.5], [0, 0.5, 0.5, 0.4, 0, -0.5]),
+    linear_pair([-0.3, -0.1, 0.2, 0.4], law=gaussian(1.0), w_star=-0.3),
+    {"P": LOPSIDED, "W": LOPSIDED, "law": uniform(0.5), "w_star": np.full(4, -0.4)},
+)
+
+
+def instances(scale, problems=PROBLEMS):
+    """One shift of both arrays for three τ, then two, another problem, and cells with F' ≠ 0."""
+    for problem in problems:
+        yield {**problem, "runs": scale.pick(16, 32, 256)}
+
+
+def observe(P, W, law, w_star, runs):
     """By how much E∇f is nearer to 0 with Residual Learning, as a share of the larger; and w_T."""
-    bowl, law, W = quadratic(1.0, w_star), gaussian(sigma), np.array(c_W)
-    run = simulate(
-        analog_sgd,
-        linear(tau=1, c=W.repeat(runs)[:, None]),
-        bowl,
-        hyper={"learning_rate": alpha},
-        noise=law,
-        start={"W": w_star},
-        steps=steps,
-        rng=2,
-        replicates=W.size * runs,
-        averages={"gradient": lambda state, hyper, gradient, ops: gradient},
-    )
-    analog = replicate_mean(run.samples("gradient", after=steps // 3).reshape(-1, runs).T)
-    residual = replicate_mean(
-        gradients(alpha, steps, runs, c_W=c_W, w_star=w_star, sigma=sigma, **others)
-    )
+    residual = replicate_mean(limits(P, W, law, w_star, 0.4, runs))
+    hyper = {"learning_rate": 0.00125}
+    analog = replicate_mean(means(analog_sgd, {"W": W}, law, w_star, runs, hyper, 240_000))
     larger = np.maximum(abs(analog.value), abs(residual.value))
+    like = np.zeros(w_star.shape)
     return Case(
         measured_lead=(abs(analog.value) - abs(residual.value)) / larger,
         half_width=(analog.half_width + residual.half_width) / larger,
-        w_T=drift_root(analog_sgd, linear(tau=1, c=W), bowl, law),
+        w_T=drift_root(analog_sgd, W, quadratic(1.0, w_star), law),
         w_star=w_star,
-        c_P=np.array(others["c_P"]),
-        c_W=W,
+        P_up=P.q_up,
+        P_down=P.q_down,
+        W_up=W.q_up,
+        W_down=W.q_down,
+        skew=law.mean_abs(like + 0.1) - law.mean_abs(like - 0.1),
     )
 
 
-def R(c_Lin, w):
-    """G/F, RF25 p. 6, of the linear response, p. 3, with τ = 1."""
-    up, down = (1 + c_Lin) * (1 - w), (1 - c_Lin) * (1 + w)
-    return (down - up) / (down + up)
+def R(up, down, w):
+    """G/F, RF25 p. 6, of the responses `up` and `down`."""
+    return (down(w) - up(w)) / (down(w) + up(w))
 
 
-def lead(c, slow, fast=0):
-    """|R_W| − |R_P|, above 0 where Residual Learning comes nearer; ours, for the text of RF25 p. 3.
+def R_P(c, w):
+    """R of the fast array, RF25 p. 6, at the weight w."""
+    return R(c.P_up, c.P_down, w + 0 * c.w_star)
 
-    `slow` and `fast` are the weights at which the ratios of W and P are taken.
-    """
-    return abs(R(c.c_W, slow)) - abs(R(c.c_P, fast))
+
+def R_W(c, w):
+    """R of the slow array, RF25 p. 6, at the weight w."""
+    return R(c.W_up, c.W_down, w + 0 * c.w_star)
+
+
+def lead(c):
+    """|R_W(w_T)| − |R_P(0)|, above 0 where Residual Learning comes nearer; for RF25 p. 3."""
+    return abs(R_W(c, c.w_T)) - abs(R_P(c, 0.0))
+
+
+def alone(**change):
+    """Instances of one problem, for a mutant."""
+    return lambda scale: instances(scale, [linear_pair(**change)])
 
 
 claim = Claim(
     "rf25-shifted-crossover",
     "A shift can make Residual Learning worse than Analog SGD",
     r"When $c_{\rm Lin}$ is perturbed from 0.1 to 0.3, Tiki-Taka degrades dramatically and even "
-    r"becomes worse than Analog SGD (ours: iff $|R_P(0)|>|R_W(w_T)|$, as $\alpha\to0$).",
+    r"becomes worse than Analog SGD (ours: under symmetric noise iff $|R_P(0)|>|R_W(w_T)|$, as "
+    r"$\alpha\to0$).",
     Source("RF25", "Fig. 2 and text, p. 3"),
     expected="holds",
     level="statistical",
     relation=at_least(error=lambda c, sign: (-sign * c.measured_lead, c.half_width)),
-    hypotheses={"no tie, as α is not 0": lambda c: abs(lead(c, c.w_T)) > 0.01},
+    hypotheses={
+        "symmetric noise": lambda c: abs(c.skew) < 1e-12,
+        "no tie that the intervals cannot resolve": lambda c: abs(lead(c)) > 0.005,
+    },
     instances=instances,
     observe=observe,
     computed=lambda c: (c.measured_lead, c.half_width),
-    stated=lambda c: np.sign(lead(c, c.w_T)),
+    stated=lambda c: np.sign(lead(c)),
     mutants=[
-        Mutant("R_W at w*", stated=lambda c: np.sign(lead(c, c.w_star))),
-        Mutant("the arrays exchanged", stated=lambda c: -np.sign(lead(c, 0, c.w_T))),
-        Mutant("with their signs", stated=lambda c: np.sign(R(c.c_W, c.w_T) - R(c.c_P, 0))),
+        Mutant("R_W at w*", stated=lambda c: np.sign(abs(R_W(c, c.w_star)) - abs(R_P(c, 0.0)))),
+        Mutant(
+            "the arrays exchanged",
+            stated=lambda c: np.sign(abs(R_P(c, c.w_T)) - abs(R_W(c, 0.0))),
+        ),
+        Mutant("with their signs", stated=lambda c: np.sign(R_W(c, c.w_T) - R_P(c, 0.0))),
         Mutant("Residual Learning is always better", stated=lambda c: 1),
         Mutant("Analog SGD is always better", stated=lambda c: -1),
+        Mutant(
+            "skew noise",
+            instances=alone(c_P=[0.3], c_W=[0.13], law=two_point_frozen(0.5, p=0.1)),
+        ),
     ],
 )
