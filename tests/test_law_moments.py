@@ -18,6 +18,7 @@ from aimctheory.catalogue import linear, power, soft_bounds
 from aimctheory.derive import mean_drift
 from aimctheory.derive.closures import exact
 from aimctheory.derive.moments import second_moment
+from aimctheory.exact.drift import drift_root, linearised, penalised_minimiser
 from aimctheory.exact.quadrature import one_step_expectation
 from aimctheory.exact.update import effective_update
 from aimctheory.laws import gaussian, rademacher, two_point, two_point_frozen, uniform
@@ -37,7 +38,7 @@ LAWS = {
     "state-dependent": two_point(SIGMA, tau=1.25),
 }
 WEIGHTS = (-0.8, 0.0, 0.3, 0.9)
-GRADIENTS = (-2.0, -0.6, -0.1, 0.0, 0.3, 0.6, 1.3)
+GRADIENTS = (-2.0, -0.6, -0.45, -0.1, 0.0, 0.2, 0.3, 0.5, 0.6, 0.8, 1.3)
 CASES = [
     pytest.param(law, weight, id=f"{name}, w = {weight}")
     for name, law in LAWS.items()
@@ -180,24 +181,33 @@ def increments(cell, at, point, rate=RATE):
     return d * q, share
 
 
+STATE, ALPHA = sympy.Symbol("W", real=True), sympy.Symbol("alpha", positive=True)
+
+
 @pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("weight", [-0.6, 0.0, 0.5])
-def test_the_mean_and_the_square_of_a_step_are_those_of_its_draws(name, weight):
+def test_the_mean_and_the_square_of_a_step_are_those_of_its_draws(name):
     cell = CELLS[name]
-    step, share = increments(cell, weight, weight)
-    state = sympy.Symbol("W", real=True)
-    numbers = {state: weight, sympy.Symbol("alpha", positive=True): RATE}
     drift = mean_drift(analog_sgd, cell, BOWL, closures={"m_W": exact(LAW)}).increments["W"]
-    assert float(drift.subs(numbers)) == pytest.approx(share @ step, rel=1e-4)
-    square = second_moment(cell, BOWL, LAW).subs(numbers)
-    assert float(square) == pytest.approx(share @ step**2, rel=1e-4)
+    square = second_moment(cell, BOWL, LAW)
+    update = effective_update(analog_sgd, cell, BOWL, LAW)
+    for weight in (-0.6, 0.0, 0.5):
+        step, share = increments(cell, weight, weight)
+        mean, mean_square = share @ step, share @ step**2
+        numbers = {STATE: weight, ALPHA: RATE}
+        assert float(drift.subs(numbers)) == pytest.approx(mean, rel=1e-4)
+        assert float(square.subs(numbers)) == pytest.approx(mean_square, rel=1e-4)
+        # T is the pull: a step goes by −αT on average.
+        assert -RATE * float(update(weight)) == pytest.approx(mean, rel=1e-4)
+        diffusion = update.diffusion(np.asarray(weight), np.asarray(1.5 * (weight - 0.25)))
+        assert RATE**2 * float(diffusion) == pytest.approx(mean_square, rel=1e-4)
 
 
 @pytest.mark.parametrize("weight", [-0.6, 0.5])
 def test_the_square_of_a_digital_step_is_that_of_its_draws(weight):
     xi, share = drawn(LAW, weight)
-    numbers = {sympy.Symbol("W", real=True): weight, sympy.Symbol("alpha", positive=True): RATE}
-    square = second_moment(None, BOWL, LAW, algorithm=digital_sgd).subs(numbers)
+    square = second_moment(None, BOWL, LAW, algorithm=digital_sgd).subs(
+        {STATE: weight, ALPHA: RATE}
+    )
     expected = share @ (RATE * (1.5 * (weight - 0.25) + xi)) ** 2
     assert float(square) == pytest.approx(expected, rel=1e-4)
 
@@ -218,19 +228,20 @@ def test_a_law_depends_on_the_point_of_the_gradient_not_on_the_array(name):
     assert float(found) == pytest.approx(share @ step, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize("weight", [-0.6, 0.0, 0.5])
-def test_the_update_in_numbers_has_the_moments_of_its_draws(name, weight):
-    cell = CELLS[name]
-    step, share = increments(cell, weight, weight)
-    update, gradient = effective_update(analog_sgd, cell, BOWL, LAW), 1.5 * (weight - 0.25)
-    # T is the pull: a step goes by −αT on average.
-    assert -RATE * float(update(weight)) == pytest.approx(share @ step, rel=1e-4)
-    square = update.diffusion(np.asarray(weight), np.asarray(gradient))
-    assert RATE**2 * float(square) == pytest.approx(share @ step**2, rel=1e-4)
-
-
 def test_the_formulas_of_a_state_dependent_law_vary_with_the_weight():
     # Else the tests above would compare the same number at every weight.
     assert LAW.form.absolute_moment.has(w)
     assert np.ptp([float(LAW.mean_abs(0.0, weight)) for weight in WEIGHTS]) > 0.2 * SIGMA
+
+
+@pytest.mark.parametrize("theory", [linearised, penalised_minimiser])
+def test_theory_of_a_constant_noise_refuses_a_law_that_follows_the_weight(theory):
+    with pytest.raises(ValueError, match="two-point depends on the weight"):
+        theory(CELLS["linear"], BOWL, LAW)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_root_of_the_drift_is_where_the_mean_of_the_draws_vanishes(name):
+    root = drift_root(analog_sgd, CELLS[name], BOWL, LAW)
+    step, share = increments(CELLS[name], root, root)
+    assert share @ step == pytest.approx(0.0, abs=CLOSE * RATE * SIGMA)
