@@ -217,7 +217,8 @@ def test_every_lane_of_several_blocks_has_its_own_numbers_and_range(engine):
     # 1206 lanes: two full blocks and a part of a third; a third of the replicates leaves.
     replicates, steps, rate = 402, 9, 0.3
     spread = np.arange(replicates)[:, None] + 300.0 * np.arange(3)
-    high, low = 0.4 + 0.0004 * spread, -0.3 - 0.0003 * spread
+    # The ranges become narrower: who looks at the first block's misses those who leave.
+    high, low = 0.8 - 0.0004 * spread, -0.6 + 0.0003 * spread
     widths, curvatures = 0.5 + 0.001 * spread, 0.5 + 0.0007 * spread
     found = run(
         device=soft_bounds(tau_max=high, tau_min=low),
@@ -241,7 +242,7 @@ def test_every_lane_of_several_blocks_has_its_own_numbers_and_range(engine):
                 g += math.sqrt(3) * widths[replicate, j] * (2 * u - 1)
                 w = pulse(w, -rate * g, *cell)
                 left += [k + 1] if not cell[1] <= w <= cell[0] else []
-            assert found.readout[replicate, -1, j] == pytest.approx(w, abs=1e-12)
+            assert found.readout[replicate, -1, j] == pytest.approx(w, rel=1e-9, abs=1e-12)
         assert found.outcomes.left[replicate] == min(left, default=-1)
         exits.add(min(left, default=-1))
     assert len(exits) > 3
