@@ -130,7 +130,7 @@ class Device:
         b = np.where(np.isfinite(high), high, np.maximum(low, 0.0) + 1.0)
         # Five places catch a wrong sign or a range beyond a zero; `conditions` proves positivity.
         for share in (0.43, 0.03, 0.23, 0.77, 0.97):
-            point = a + share * (b - a)
+            point = (1 - share) * a + share * b  # b − a may be beyond the largest float
             for name, q in (("q_up", self.q_up), ("q_down", self.q_down)):
                 with np.errstate(all="ignore"):
                     value = q(point)

@@ -27,7 +27,21 @@ import sympy
 from numpy.typing import ArrayLike, NDArray
 from sympy import Abs, Max, Piecewise, Rational, erf, exp, pi, sqrt
 
-from aimctheory.notation import NONNEGATIVE, POSITIVE, Interval, Parameter, Source, g, sigma, w, xi
+from aimctheory.notation import (
+    NONNEGATIVE,
+    POSITIVE,
+    Interval,
+    Parameter,
+    Source,
+    g,
+    settle,
+    sigma,
+    w,
+    xi,
+)
+
+RAW = ("normal", "uniform")
+"""The raw numbers that a law may be drawn from."""
 
 _SIGMA = Parameter(
     "sigma", sigma, NONNEGATIVE, (0.1, 1.0), "the standard deviation of the noise, per coordinate"
@@ -64,6 +78,8 @@ class LawForm:
         Pairs (value, probability) of a discrete law.
     source
         Where the law is printed.
+
+    Raises ValueError for another `raw`.
     """
 
     id: str
@@ -78,6 +94,12 @@ class LawForm:
     atoms: tuple[tuple[sympy.Expr, sympy.Expr], ...] = ()
     source: Source | None = None
 
+    def __post_init__(self) -> None:
+        if self.raw not in RAW:
+            raise ValueError(
+                f"{self.id}: raw = {self.raw!r} is not a raw number; use {' or '.join(RAW)}"
+            )
+
     @property
     def state_dependent(self) -> bool:
         """Whether the law depends on the weight at which the gradient is taken."""
@@ -86,10 +108,18 @@ class LawForm:
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A noise law with numbers: scalars or arrays that broadcast to (replicates, coordinates)."""
+    """A noise law with numbers: scalars or arrays that broadcast to (replicates, coordinates).
+
+    Raises ValueError for a missing or unknown number and for one outside its parameter's domain.
+    """
 
     form: LawForm
     numbers: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        form = self.form
+        values = settle(form.parameters, self.numbers, form.id, noun="parameter", call="{name}")
+        object.__setattr__(self, "numbers", values)
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v}" for k, v in self.numbers.items())
@@ -162,9 +192,21 @@ def _compiled(formula: sympy.Expr, parameters: tuple[sympy.Symbol, ...]) -> Call
     return function
 
 
-def _law(form: LawForm, **numbers: Any) -> Law:
-    """`form` with its numbers; ValueError for one outside the domain of its parameter."""
-    return Law(form, {p.name: p.checked(numbers[p.name], form.id) for p in form.parameters})
+# The draws are functions with names, so that a law can be pickled: a process that is spawned gets
+# its laws so.
+
+
+def _draw_gaussian(raw: Any, point: Any, p: Any, ops: Any) -> Any:
+    return p.sigma * raw
+
+
+def _draw_uniform(raw: Any, point: Any, p: Any, ops: Any) -> Any:
+    # 1/√12 is the standard deviation of the raw number.
+    return p.sigma * (ops.sqrt(12.0) * (raw - 0.5))
+
+
+def _draw_rademacher(raw: Any, point: Any, p: Any, ops: Any) -> Any:
+    return ops.where(raw < 0.5, -p.sigma, p.sigma)
 
 
 _b = sqrt(3) * sigma  # half the width of a uniform law of standard deviation σ
@@ -172,7 +214,7 @@ GAUSSIAN = LawForm(
     id="gaussian",
     parameters=(_SIGMA,),
     raw="normal",
-    draw=lambda raw, point, p, ops: p.sigma * raw,
+    draw=_draw_gaussian,
     absolute_moment=sigma * sqrt(2 / pi) * exp(-(g**2) / (2 * sigma**2))
     + g * erf(g / (sigma * sqrt(2))),
     signed_square=(g**2 + sigma**2) * erf(g / (sigma * sqrt(2)))
@@ -186,8 +228,7 @@ UNIFORM = LawForm(
     id="uniform",
     parameters=(_SIGMA,),
     raw="uniform",
-    # 1/√12 is the standard deviation of the raw number.
-    draw=lambda raw, point, p, ops: p.sigma * (ops.sqrt(12.0) * (raw - 0.5)),
+    draw=_draw_uniform,
     absolute_moment=Piecewise(((g**2 + _b**2) / (2 * _b), Abs(g) <= _b), (Abs(g), True)),
     signed_square=Piecewise(
         ((g**3 / 3 + g * _b**2) / _b, Abs(g) <= _b), ((g**2 + _b**2 / 3) * sympy.sign(g), True)
@@ -200,7 +241,7 @@ RADEMACHER = LawForm(
     id="rademacher",
     parameters=(_SIGMA,),
     raw="uniform",
-    draw=lambda raw, point, p, ops: ops.where(raw < 0.5, -p.sigma, p.sigma),
+    draw=_draw_rademacher,
     absolute_moment=Max(Abs(g), sigma),
     signed_square=Piecewise(
         (2 * g * sigma, Abs(g) <= sigma), ((g**2 + sigma**2) * sympy.sign(g), True)
@@ -219,18 +260,26 @@ def _two_point_moments(p: sympy.Expr) -> dict[str, Any]:
     }
 
 
-def _draw_two_point(raw: Any, share: Any, p: Any, ops: Any) -> Any:
+def _two_points(raw: Any, share: Any, p: Any, ops: Any) -> Any:
     """A draw of EX24's law; `share` is the probability of the upper value."""
     up = p.sigma * ops.sqrt((1.0 - share) / share)
     down = p.sigma * ops.sqrt(share / (1.0 - share))
     return ops.where(raw < share, up, -down)
 
 
+def _draw_two_point(raw: Any, point: Any, p: Any, ops: Any) -> Any:
+    return _two_points(raw, 0.5 * (1.0 - point / p.tau), p, ops)
+
+
+def _draw_two_point_frozen(raw: Any, point: Any, p: Any, ops: Any) -> Any:
+    return _two_points(raw, p.p, p, ops)
+
+
 TWO_POINT = LawForm(
     id="two-point",
     parameters=(_SIGMA, _TAU),
     raw="uniform",
-    draw=lambda raw, point, p, ops: _draw_two_point(raw, 0.5 * (1.0 - point / p.tau), p, ops),
+    draw=_draw_two_point,
     **_two_point_moments((1 - w / _tau) / 2),
     source=Source("EX24", "Theorem 3, Appendix"),
 )
@@ -238,7 +287,7 @@ TWO_POINT_FROZEN = LawForm(
     id="two-point-frozen",
     parameters=(_SIGMA, _SHARE),
     raw="uniform",
-    draw=lambda raw, point, p, ops: _draw_two_point(raw, p.p, p, ops),
+    draw=_draw_two_point_frozen,
     **_two_point_moments(_p),
     source=Source("EX24", "Theorem 3, with p held at its limit (so that Assumption 3 holds)"),
 )
@@ -250,7 +299,7 @@ def gaussian(sigma: Any) -> Law:
     >>> round(float(gaussian(0.5).mean_abs(0.0)), 4)
     0.3989
     """
-    return _law(GAUSSIAN, sigma=sigma)
+    return Law(GAUSSIAN, {"sigma": sigma})
 
 
 def uniform(sigma: Any) -> Law:
@@ -259,7 +308,7 @@ def uniform(sigma: Any) -> Law:
     >>> round(float(uniform(0.5).mean_abs(0.0)), 4)
     0.433
     """
-    return _law(UNIFORM, sigma=sigma)
+    return Law(UNIFORM, {"sigma": sigma})
 
 
 def rademacher(sigma: Any) -> Law:
@@ -268,7 +317,7 @@ def rademacher(sigma: Any) -> Law:
     >>> float(rademacher(0.5).mean_abs(0.2))
     0.5
     """
-    return _law(RADEMACHER, sigma=sigma)
+    return Law(RADEMACHER, {"sigma": sigma})
 
 
 def two_point(sigma: Any, tau: Any) -> Law:
@@ -281,7 +330,7 @@ def two_point(sigma: Any, tau: Any) -> Law:
     >>> [[round(float(part), 3) for part in atom] for atom in law.atoms(weight=0.6)]
     [[1.0, 0.2], [-0.25, 0.8]]
     """
-    return _law(TWO_POINT, sigma=sigma, tau=tau)
+    return Law(TWO_POINT, {"sigma": sigma, "tau": tau})
 
 
 def two_point_frozen(sigma: Any, p: Any) -> Law:
@@ -291,4 +340,4 @@ def two_point_frozen(sigma: Any, p: Any) -> Law:
     >>> [[round(float(part), 3) for part in atom] for atom in law.atoms()]
     [[1.0, 0.2], [-0.25, 0.8]]
     """
-    return _law(TWO_POINT_FROZEN, sigma=sigma, p=p)
+    return Law(TWO_POINT_FROZEN, {"sigma": sigma, "p": p})

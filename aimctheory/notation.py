@@ -90,6 +90,28 @@ def in_exponentials(formula: sympy.Expr) -> sympy.Expr:
     )
 
 
+def real_numbers(value: Any) -> np.ndarray:
+    """A new array of the real numbers in `value`: a number, or an array of numbers.
+
+    Raises ValueError for text, truth values, dates, nothing, complex numbers, numbers that no float
+    holds, rows of unequal length and arrays without elements.
+
+    >>> real_numbers([sympy.Rational(1, 2), 2])
+    array([0.5, 2. ])
+    """
+    array = np.array(value)  # rows of unequal length raise ValueError
+    if array.dtype.kind == "O":  # integers of any size, fractions, SymPy's and mpmath's numbers
+        if not all(hasattr(each, "__float__") for each in array.flat):
+            raise ValueError("not numbers")
+        try:
+            array = array.astype(float)
+        except (TypeError, OverflowError):
+            raise ValueError("not real numbers") from None
+    if array.dtype.kind not in "iuf" or not array.size:
+        raise ValueError("not real numbers")
+    return array.astype(float)
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """The real numbers between `low` and `high`; an infinite end is open.
@@ -148,8 +170,8 @@ class Parameter:
         Raises ValueError naming parameter, value and domain otherwise.
         """
         try:
-            array = np.array(value, dtype=float)
-        except (TypeError, ValueError):
+            array = real_numbers(value)
+        except ValueError:
             raise ValueError(
                 f"{owner}: {self.name} = {value!r} is not a number or an array of numbers; "
                 f"give {self.name} in {self.domain}"
@@ -178,6 +200,11 @@ def settle(
     {'tau': 2.0}
     """
     known = {p.name: p for p in parameters}
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"{owner}: {given!r} does not give each {noun} by name; write {{name: value}} for "
+            f"{', '.join(known) or 'none'}"
+        )
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)

@@ -11,7 +11,8 @@ follow, with w⋄ the symmetric point, q₊(w⋄) = q₋(w⋄).  A `Response` ca
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,8 +69,11 @@ class Response:
         _check_symbols(self, symbols)
         for side in ("up", "down"):
             _check_grammar(self, side)
-        low, high = (_exact(end, f"{self.id}: dynamic_range") for end in self.dynamic_range)
+        low, high = _range(self)
         put("dynamic_range", (low, high))
+        if not (self.closed_penalty is None or callable(self.closed_penalty)):
+            put("closed_penalty", _exact(self.closed_penalty, f"{self.id}: closed_penalty"))
+            _check_symbols(self, sorted(self.closed_penalty.free_symbols - {w}, key=str))
         if (low, high) == EVERYWHERE:
             put("dynamic_range", _saturation_points(self))
 
@@ -171,7 +175,29 @@ def _exact(formula: Any, name: str) -> sympy.Expr:
             f"{name} = {formula!r} is not a formula; write a SymPy expression in aimctheory.w"
         )
     decimals = expression.atoms(sympy.Float)
+    for number in expression.atoms(sympy.Number, type(sympy.zoo), type(sympy.I)):
+        too_large = number in decimals and not math.isfinite(number)
+        if too_large or not (number.is_real and number.is_finite):
+            raise ValueError(
+                f"{name} contains {sympy.N(number, 6)}, which is not a finite real number that a "
+                "float holds; give finite real numbers, in other units if need be"
+            )
     return expression.xreplace({x: rational(x) for x in decimals})
+
+
+def _range(response: Response) -> tuple[sympy.Expr, sympy.Expr]:
+    """`dynamic_range` as exact formulas, an end at −∞ or +∞ allowed."""
+    given, name = response.dynamic_range, f"{response.id}: dynamic_range"
+    if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
+        raise ValueError(f"{name} = {given!r} is not a pair; give (low, high)")
+    low, high = (
+        infinite if end == infinite else _exact(end, name)
+        for end, infinite in zip(given, EVERYWHERE, strict=True)
+    )
+    if w in low.free_symbols | high.free_symbols:
+        raise ValueError(f"{name} = {given} contains the weight w; its ends are numbers")
+    _check_symbols(response, sorted(low.free_symbols | high.free_symbols, key=str))
+    return low, high
 
 
 def _branch(formula: sympy.Expr, values: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr | None:

@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
-from aimctheory.exact.evaluation import Array, gradient_of, hessian_of, number, ratio_jet
+from aimctheory.exact.evaluation import (
+    Array,
+    gradient_of,
+    hessian_of,
+    number,
+    ratio_jet,
+    require_constant,
+)
 from aimctheory.exact.jets import as_jet, variable
 from aimctheory.exact.rest_point import rest_point
 from aimctheory.exact.roots import only_zero
@@ -127,8 +134,11 @@ def linearised(device: Device, objective: Objective, law: Law | ArrayLike) -> fl
 
 
 def _mean_abs_noise(law: Law | ArrayLike) -> Array:
-    """Σ = E|ξ| of a law, or the number itself."""
-    return law.mean_abs(0.0) if isinstance(law, Law) else np.asarray(law, dtype=float)
+    """Σ = E|ξ| of a law, or the number itself; ValueError for a law whose Σ follows the weight."""
+    if not isinstance(law, Law):
+        return np.asarray(law, dtype=float)
+    require_constant(law)
+    return law.mean_abs(0.0)
 
 
 def _require_one_problem(shape: tuple[int, ...], objective: Objective) -> None:
@@ -146,7 +156,7 @@ def _begin(T: EffectiveUpdate) -> Array:
     if minimiser is None:
         guess = np.asarray(center, dtype=float)
     else:
-        found = linearised(T.cell, T.objective, T.law) if T.cell else minimiser
+        found = linearised(T.cell, T.objective, T.law.mean_abs(0.0)) if T.cell else minimiser
         guess = np.asarray(found, dtype=float)
     low, high = T.dynamic_range
     inside = (guess > low) & (guess < high)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from aimctheory.notation import real_numbers
 from aimctheory.objectives.record import Array, Constant, Objective
+
+# The functions of an objective have names, so that it can be pickled: a process that is spawned
+# gets its objective so.
 
 
 def _gradient(w: Any, parameters: Any, ops: Any) -> Any:
     return parameters.curvature * (w - parameters.minimiser)
+
+
+def _value(h: Array, center: Array, weights: Array) -> Array:
+    return np.asarray(0.5 * np.sum(h * (weights - center) ** 2, axis=-1))
+
+
+def _hessian(h: Array, coordinates: int, weights: Array) -> Array:
+    return np.diag(np.broadcast_to(h, (coordinates,)))
 
 
 def quadratic(curvature: ArrayLike = 1.0, minimiser: ArrayLike = 0.0) -> Objective:
@@ -27,7 +40,7 @@ def quadratic(curvature: ArrayLike = 1.0, minimiser: ArrayLike = 0.0) -> Objecti
     >>> bowl.coordinates, bowl.smoothness.value
     (1, 2.0)
     """
-    h, center = np.asarray(curvature, dtype=float), np.asarray(minimiser, dtype=float)
+    h, center = _numbers("curvature", curvature), _numbers("minimiser", minimiser)
     for name, array in (("curvature", h), ("minimiser", center)):
         if not np.isfinite(array).all():
             raise ValueError(f"quadratic: {name} = {array} is not finite; give real numbers")
@@ -50,14 +63,38 @@ def quadratic(curvature: ArrayLike = 1.0, minimiser: ArrayLike = 0.0) -> Objecti
         title="quadratic objective",
         shape=(1, coordinates),
         gradient=_gradient,
-        value=lambda weights: 0.5 * np.sum(h * (weights - center) ** 2, axis=-1),
+        value=partial(_value, h, center),
         numbers={"curvature": h, "minimiser": center},
-        hessian=lambda weights: np.diag(np.broadcast_to(h, (coordinates,))),
+        hessian=partial(_hessian, h, coordinates),
         smoothness=Constant(float(h.max())),
         strong_convexity=Constant(float(h.min())),
         minimiser=Constant(center),
         minimum=Constant(0.0),
     )
+
+
+def _numbers(name: str, value: ArrayLike) -> Array:
+    try:
+        return real_numbers(value)
+    except ValueError:
+        raise ValueError(
+            f"quadratic: {name} = {value!r} is not a number or an array of numbers"
+        ) from None
+
+
+def _dense_gradient(h: Array, shift: Array, weights: Array, indices: Any = None) -> Array:
+    found = np.asarray(weights @ h)  # one array a call: a second costs more than the product
+    found -= shift
+    return found
+
+
+def _dense_value(h: Array, minimiser: Array, weights: Array) -> Array:
+    offset = weights - minimiser
+    return np.asarray(0.5 * np.sum(offset * (offset @ h), axis=-1))
+
+
+def _dense_hessian(h: Array, weights: Array) -> Array:
+    return h
 
 
 def _dense(h: Array, center: Array) -> Objective:
@@ -76,26 +113,14 @@ def _dense(h: Array, center: Array) -> Objective:
         raise ValueError(
             f"quadratic: minimiser {center.shape} does not broadcast to {coordinates} coordinates"
         ) from None
-
-    shift = minimiser @ h
-
-    def gradient(weights: Array, indices: Any = None) -> Array:
-        found = np.asarray(weights @ h)  # one array a call: a second costs more than the product
-        found -= shift
-        return found
-
-    def value(weights: Array) -> Array:
-        offset = weights - minimiser
-        return np.asarray(0.5 * np.sum(offset * (offset @ h), axis=-1))
-
     return Objective(
         id="quadratic",
         title="quadratic objective",
         shape=(1, coordinates),
-        gradient=gradient,
-        value=value,
+        gradient=partial(_dense_gradient, h, minimiser @ h),
+        value=partial(_dense_value, h, minimiser),
         elementwise=False,
-        hessian=lambda weights: h,
+        hessian=partial(_dense_hessian, h),
         smoothness=Constant(float(eigenvalues[-1])),
         strong_convexity=Constant(float(eigenvalues[0])),
         minimiser=Constant(minimiser),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from aimctheory.notation import real_numbers
 from aimctheory.objectives.record import Array, Constant, Objective
 
 Labels = NDArray[np.intp]
@@ -52,8 +53,8 @@ def softmax(
     x, y, classes = _samples(features, labels, "features", "labels")
     if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 0:
         raise ValueError(f"softmax: batch = {batch!r} is not an integer in [0, ∞); 0 takes all")
-    if not (np.ndim(l2) == 0 and 0 < l2 < np.inf):
-        raise ValueError(f"softmax: l2 = {l2} is outside (0, ∞); it makes the minimiser unique")
+    if not (isinstance(l2, int | float | np.number) and np.isrealobj(l2) and 0 < l2 < np.inf):
+        raise ValueError(f"softmax: l2 = {l2!r} is outside (0, ∞); it makes the minimiser unique")
     test_x, test_y = x, y
     if held_out is not None:
         test_x, test_y, _ = _samples(*held_out, "held-out features", "held-out labels")
@@ -73,14 +74,14 @@ def softmax(
         gradient=layer.gradient,
         value=layer.value,
         hessian=layer.hessian,
-        accuracy=lambda weights: _accuracy(weights, test_x, test_y, classes),
+        accuracy=functools.partial(_accuracy, x=test_x, y=test_y, classes=classes),
         smoothness=Constant(curvature, "computed"),
         strong_convexity=Constant(float(l2)),
         minimiser=Constant(best, "computed"),
         minimum=Constant(float(layer.value(best)), "computed"),
         samples=len(x),
         batch=int(batch),
-        sampling_noise=lambda weights: layer.sampling_noise(weights, int(batch)),
+        sampling_noise=functools.partial(layer.sampling_noise, batch=int(batch)),
     )
 
 
@@ -235,7 +236,10 @@ def _newton(layer: _Layer) -> Array:
 
 def _samples(features: ArrayLike, labels: ArrayLike, of: str, to: str) -> tuple[Array, Labels, int]:
     """Features, labels and the number of classes, checked; `of` and `to` are what errors say."""
-    x, y = np.asarray(features, dtype=float), np.asarray(labels)
+    try:
+        x, y = real_numbers(features), np.asarray(labels)
+    except ValueError:
+        raise ValueError(f"softmax: {of} or {to} are not arrays of real numbers") from None
     if x.ndim != 2 or y.shape != x.shape[:1] or not x.size or not np.isfinite(x).all():
         raise ValueError(
             f"softmax: {of} {x.shape} and {to} {y.shape} do not fit; give finite numbers (samples, "

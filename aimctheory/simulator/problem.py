@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.device import Device
-from aimctheory.laws import Law
+from aimctheory.laws import Law, LawForm
+from aimctheory.notation import real_numbers
 from aimctheory.objectives.record import Objective
 from aimctheory.response import Response
 from aimctheory.simulator.block_layout import KINDS
@@ -134,7 +135,14 @@ def pose(
 
     Raises ValueError, in one sentence, for every mistake in them.
     """
-    if not isinstance(replicates, int | np.integer) or replicates < 1:
+    for what, value, kind in (
+        ("algorithm", algorithm, Algorithm),
+        ("objective", objective, Objective),
+    ):
+        if not isinstance(value, kind):
+            raise ValueError(f"{what} = {value!r} is not an {kind.__name__}")
+    whole = isinstance(replicates, int | np.integer) and not isinstance(replicates, bool)
+    if not whole or replicates < 1:
         raise ValueError(f"replicates = {replicates!r} is not a positive integer")
     _check_names(algorithm, averages)
     devices, laws = _devices(algorithm, device), _laws(algorithm, noise)
@@ -150,7 +158,7 @@ def pose(
         laws=laws,
         hyper=settled,
         numbers=numbers,
-        start=_start(algorithm, devices, start or {}, shape),
+        start=_start(algorithm, devices, {} if start is None else start, shape),
         averages=dict(averages or {}),
         replicates=shape[0],
         coordinates=shape[1],
@@ -225,11 +233,16 @@ def _is_name(name: Any) -> bool:
 
 
 def _fits(name: str, value: Any, shape: tuple[int, int]) -> NDArray[np.float64]:
-    """The value broadcast to (replicates, coordinates); raises ValueError if that cannot be."""
+    """The value broadcast to (replicates, coordinates).
+
+    Raises ValueError if that cannot be, and for what is not a finite real number.
+    """
     try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
+        array = real_numbers(value)
+    except ValueError:
         raise ValueError(f"{name} = {value!r} is not a number or an array of numbers") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} = {value} is not finite; give real numbers")
     try:
         return np.broadcast_to(array, shape)
     except ValueError:
@@ -278,8 +291,9 @@ def _laws(algorithm: Algorithm, noise: Law | Mapping[str, Law] | None) -> dict[s
                 f"{algorithm.id} has no noise stream {stream!r}; it has: {', '.join(streams)}"
             )
         if not isinstance(law, Law):
+            shown = f"the form {law.id} without numbers" if isinstance(law, LawForm) else repr(law)
             raise ValueError(
-                f"noise of stream {stream!r} is {law!r}; pass a law such as gaussian(0.5)"
+                f"noise of stream {stream!r} is {shown}; pass a law such as gaussian(0.5)"
             )
         if stream != "gradient" and law.form.state_dependent:
             raise ValueError(
@@ -300,13 +314,15 @@ def _start(
     Raises ValueError for an unknown state and for a value outside its dynamic range.
     """
     states = algorithm.states
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f"start = {given!r} does not give each state by name; write {{state: value}} for "
+            f"{', '.join(states)}"
+        )
     for name in given:
         if name not in states:
             raise ValueError(f"{algorithm.id} has no state {name!r}; it has: {', '.join(states)}")
     start = {name: _fits(f"start {name}", given.get(name, v), shape) for name, v in states.items()}
-    for name, values in start.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"start {name} = {given[name]} is not finite; give real numbers")
     for name, device in devices.items():
         low, high = device.dynamic_range
         gone = outside(start[name], start[name], low, high)

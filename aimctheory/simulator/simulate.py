@@ -104,7 +104,7 @@ def simulate(
     for name, value in (("steps", steps), ("record_every", record_every)):
         if name == "record_every" and value is None:
             continue
-        if not isinstance(value, int | np.integer) or not 1 <= value < 2**34:
+        if not isinstance(value, int | np.integer) or value is True or not 1 <= value < 2**34:
             raise ValueError(f"{name} = {value!r} is not an integer in [1, 2^34)")
     problem = pose(
         algorithm,
