@@ -20,7 +20,7 @@ import sympy
 from flint import arb, ctx, fmpq
 
 from aimctheory.certified.balls import PRECISION, Ball, at, enclosure, hull, outward
-from aimctheory.certified.closed_form import gathered, has_heavy_powers
+from aimctheory.certified.closed_form import gathered, is_quick_to_simplify
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.solutions import real_zeros
 from aimctheory.notation import w
@@ -264,7 +264,7 @@ def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     if ball.is_finite() and not ball.contains(0):
         return False
     value = formula.subs(w, point)
-    open_case = not value.has(sympy.oo, sympy.zoo, sympy.nan) and not has_heavy_powers(value)
+    open_case = not value.has(sympy.oo, sympy.zoo, sympy.nan) and is_quick_to_simplify(value)
     return bool(value == 0) or (open_case and sympy.simplify(value) == 0)
 
 
