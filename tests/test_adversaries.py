@@ -183,6 +183,11 @@ def test_a_response_that_saturates_at_infinity_does_not_at_20():
     assert said(1 - tanh(w), 1 + tanh(w), -18, 18)[UP] is False
 
 
+def test_a_residue_that_a_double_cannot_see_is_no_saturation():
+    almost = Rational(str(sympy.E.evalf(40))) + tiny(20)
+    assert said(almost - exp(w), 1 + w)[UP] is False
+
+
 def test_an_end_that_is_the_zero_of_another_formula_is_no_saturation():
     up = 1 - w * exp(w / 3)
     end = Response(up=up, down=1 + w).dynamic_range[1]  # a number without a closed form
