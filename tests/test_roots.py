@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sympy import Rational, cosh, exp, log, sinh, sqrt, tanh
 
 from aimctheory.certified.balls import at, enclosure
-from aimctheory.certified.zeros import Root, extremes, has_real_powers, zeros
+from aimctheory.certified.extremes import extremes
+from aimctheory.certified.zeros import Root, has_real_powers, zeros
 from aimctheory.notation import w
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=25)

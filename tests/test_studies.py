@@ -165,6 +165,77 @@ def test_its_picture_is_not_blank(made):
     assert 0.02 < np.mean(grey < 0.9) < 0.5
 
 
+# ---- what was measured lies where the theory beside it says ----------------------------------
+
+
+def residual_learning_misses(d):
+    """Measured biases further from their line than their interval and 3 % of it."""
+    lines = {f"{name} residual-learning": ("rate", f"{name} mean field") for name in PLACES}
+    lines |= {
+        f"{name} along c residual-learning": ("shift", f"{name} along c mean field")
+        for name in ("both", "W")
+    }
+    for name, (x, theory) in lines.items():
+        found, half = d[f"{name} gradient"]
+        expected = np.interp(d[x], d[f"fine {x}"], d[theory])
+        yield from np.abs(found - expected) > half + 0.03 * np.abs(expected)
+    for name in ("no shift", "P shifted"):  # W is not shifted: Analog SGD settles at the root
+        found, half = d[f"{name} analog-sgd gradient"]
+        yield from np.abs(found - d["root"]) > half + 0.03 * np.abs(d["root"])
+    found, half = d["both along c analog-sgd gradient"]
+    root = np.interp(d["shift"], d["fine shift"], d["root along c"])
+    yield from np.abs(found - root) > half + 0.03 * np.abs(root)
+
+
+PLACES = ("no shift", "W shifted", "P shifted")
+
+
+def implicit_penalty_misses(d):
+    for name in d["cells"]:
+        for key in ("noise", "distance"):
+            found, half, law = (d[f"{name} {key} {k}"] for k in ("simulated", "half_width", "law"))
+            yield from np.abs(found - law) > half + 0.03 * np.abs(law)
+
+
+def digits_misses(d):
+    """The noise where Analog SGD settles predicts the distance to a tenth."""
+    for name in d["cells"]:
+        found, predicted = d[f"{name} analog distance"], d[f"{name} local distance"]
+        yield from np.abs(found / predicted - 1) > 0.1
+
+
+def response_gallery_misses(d):
+    w = d["w"]
+    up, down = (d[f"ideal and linear {q}"] for q in ("q_up", "q_down"))
+    for i, c in ((1, 0.0), (2, 0.3)):
+        yield from np.abs(up[i] - (1 + c) * (1 - w)) > 1e-9
+        yield from np.abs(down[i] - (1 - c) * (1 + w)) > 1e-9
+    for i, gamma in enumerate((0.2, 1.0, 2.0)):
+        yield from np.abs(d["power q_up"][i] - (1 - w) ** gamma) > 1e-9
+        yield from np.abs(d["power q_down"][i] - (1 + w) ** gamma) > 1e-9
+        yield d["exponential q_down"][i][-1] < d["exponential q_up"][i][-1]
+    for family in d["families"]:
+        up, down = d[f"{family} q_up"], d[f"{family} q_down"]
+        yield from np.ravel(np.abs(d[f"{family} mean_response"] - (down + up) / 2) > 1e-9)
+        yield from np.ravel(np.abs(d[f"{family} asymmetry"] - (down - up) / 2) > 1e-9)
+
+
+MISSES = {
+    "residual-learning": residual_learning_misses,
+    "implicit-penalty": implicit_penalty_misses,
+    "digits": digits_misses,
+    "response-gallery": response_gallery_misses,
+}
+
+
+def test_what_it_measured_lies_where_the_theory_beside_it_says(made):
+    """An interval of these studies misses with chance 1e-6."""
+    data = {name: figures.decode(value) for name, value in made.content["numbers"].items()}
+    misses = list(MISSES[made.study.id](data))
+    assert misses
+    assert not any(misses)
+
+
 # ---- the questions can be answered with no ---------------------------------------------------
 
 

@@ -94,6 +94,8 @@ def _whole_power(a: Ball, n: int) -> Ball:
     # Products, because arb ** 2 is NaN on a ball with midpoint 0.
     if n < 0:
         return 1 / _whole_power(a, -n)
+    if n % 2 == 0 and isinstance(a, arb) and a.contains(0):
+        return arb(0).union(a.abs_upper() ** n)
     half = _whole_power(a, n // 2) if n > 1 else arb(1)
     return half * half * a if n % 2 else half * half
 

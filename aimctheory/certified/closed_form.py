@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import sympy
+from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 from aimctheory.notation import w
 
@@ -25,13 +26,19 @@ def has_heavy_powers(formula: sympy.Expr) -> bool:
     return any(exponent.is_Rational and exponent.q > 1000 for exponent in exponents)
 
 
+def is_quick_to_simplify(number: sympy.Expr) -> bool:
+    """Whether SymPy simplifies a number soon: of tanh(1000) it makes a polynomial in e."""
+    large = (part.args[0] for part in number.atoms(HyperbolicFunction))
+    return not has_heavy_powers(number) and all(bool(abs(inside) < 20) for inside in large)
+
+
 def gathered(formula: sympy.Expr) -> sympy.Expr:
     """`formula` over one fraction bar; unchanged where SymPy would be slow."""
     return formula if has_heavy_powers(formula) else sympy.together(formula)
 
 
 def common_unit(formulas: Sequence[sympy.Expr]) -> sympy.Expr | None:
-    """The formula u of which all are whole multiples, None where a ratio of two is not rational.
+    """The largest u of which all are whole multiples, None where a ratio of two is not rational.
 
     >>> common_unit([2 * w / 3, -w])
     w/3

@@ -91,12 +91,16 @@ def samples(low: sympy.Expr, high: sympy.Expr, ends: list[sympy.Expr]) -> Iterat
 
 def _bases(formula: sympy.Expr) -> Iterator[sympy.Expr]:
     """The factors of a formula that have to stay away from zero, without their exponents."""
-    for factor in sympy.Mul.make_args(gathered(formula)):
-        base, exponent = factor.as_base_exp()
-        if base is sympy.E and not exponent.is_polynomial(w):
-            yield factor
-        elif base.has(w):
-            yield base
+    # Exponentials stay where they are: 1/e^(w²) for e^(−w²) would have balls that are too wide.
+    kept = {part: sympy.Dummy(positive=True) for part in formula.atoms(sympy.exp)}
+    back = {dummy: part for part, dummy in kept.items()}
+    for factor in sympy.Mul.make_args(gathered(formula.xreplace(kept))):
+        base, exponent = (part.xreplace(back) for part in factor.as_base_exp())
+        if isinstance(base, sympy.exp):
+            if not base.args[0].is_polynomial(w):
+                yield base
+        elif base.has(w) or exponent.has(w):
+            yield base**exponent if exponent.has(w) else base
 
 
 def short(value: arb) -> str:
@@ -132,12 +136,14 @@ def _differentiable(name: str, q: sympy.Expr, low: sympy.Expr, high: sympy.Expr)
         return Condition(name, settled, "a polynomial" if settled else "the range is unbounded")
     for end, inward in ((low, high - low), (high, low - high)):
         if not at(slope, end).is_finite() and slope.subs(w, end).has(sympy.oo, sympy.zoo):
-            near = end + inward / 10**12  # close enough for the slope to be seen growing
-            steep = float(at(slope, near))
+            nearer, near = (abs(at(slope, end + inward / 10**k)) for k in (12, 6))
+            if not nearer > near:  # a coefficient of the infinite part may be 0 in disguise
+                break
+            steep = float(nearer)
             return Condition(
                 name,
                 False,
-                f"slope {steep:.2g} at a distance of {float(abs(end - near)):.0e} from w = "
+                f"|slope| {steep:.2g} at a distance of {float(abs(inward)) / 1e12:.0e} from w = "
                 f"{float(end):.6g}, infinite there",
                 float(end),
             )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy
 
+from aimctheory.certified.extremes import extremes
 from aimctheory.certified.response_pair import Pair
-from aimctheory.certified.zeros import extremes
 from aimctheory.notation import rational, w
 
 

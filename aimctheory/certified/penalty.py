@@ -1,7 +1,7 @@
 """The implicit penalty R_c(w) = ∫ R from w⋄ to w, to the last digits of a float.
 
-A closed form is used where its derivative is R at many points of the range and it is 0 at w⋄; else
-rigorous quadrature.
+A closed form is used where it is 0 at w⋄ and, at many points of the range, both the integral of R
+and a function with slope R; else rigorous quadrature.
 """
 
 from __future__ import annotations
@@ -84,6 +84,15 @@ def _flaw(closed: sympy.Expr, pair: Pair, origin: Root) -> str | None:
                     f"has a slope that misses R by {short(miss)} at w = {float(point):.6g}; "
                     "correct it or leave it out"
                 )
+    places = np.array([float(point) for point in points])
+    integrals = _integrals(pair, origin, places)
+    for place, integral in zip(places, integrals, strict=True):
+        jump = _accurate(closed, place, pair) - integral
+        if abs(jump) > 1e-9 * max(1.0, abs(integral)):  # NaN, where neither is known, is no jump
+            return (
+                f"jumps by {jump:.6g} between the symmetric point and w = {place:.6g}, where R "
+                "has no pole; write it without a jump or leave it out"
+            )
     return None
 
 

@@ -11,7 +11,6 @@ import sympy
 from flint import arb, ctx
 
 from aimctheory.certified.balls import PRECISION, at, enclosure
-from aimctheory.certified.closed_form import gathered
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.solutions import real_zeros
 from aimctheory.certified.zeros import FAR, Root, bounded, zeros
@@ -32,7 +31,7 @@ def saturation_points(
     spot stays undecided.
     """
     lows, highs = (_located(q, numbers) for q in (down, up))
-    breaks = {**lows, **highs, **_poles(up, numbers), **_poles(down, numbers)}.values()
+    breaks = [*lows.values(), *highs.values(), *_breaks(up, numbers), *_breaks(down, numbers)]
     far = 16 + 2 * max(map(abs, breaks), default=0.0)  # stands for ∞
     lows[-sympy.oo], highs[sympy.oo] = -far, far
     here = [q.subs(numbers) for q in (up, down)]
@@ -41,7 +40,7 @@ def saturation_points(
         if a >= b or any(a < place < b for place in breaks):
             continue
         wider = best is None or b - a > best[0]
-        # No zero and no known pole lies inside, so a few points decide.
+        # No zero and no pole lies inside, and both are real there, so a few points decide.
         inside = a + (b - a) * np.arange(1, 12) / 12
         if wider and all(_is_positive(q, rational(x)) for q in here for x in inside):
             best = (b - a, low, high)
@@ -63,9 +62,14 @@ def _located(formula: sympy.Expr, numbers: Numbers) -> dict[sympy.Expr, float]:
     return {zero: place for zero, place in places.items() if np.isfinite(place)}
 
 
+def _located_here(formula: sympy.Expr, numbers: Numbers) -> dict[sympy.Expr, float]:
+    """As `_located`, and for these numbers alone where no closed form is known."""
+    return _located(formula if real_zeros(formula) is not None else formula.subs(numbers), numbers)
+
+
 def _isolated(formula: sympy.Expr) -> Iterator[sympy.Expr]:
     """The zeros of a formula without symbols where it is real, as exact numbers, in order."""
-    for low, high in _real_stretches(formula):
+    for low, high in _real_stretches(formula, {}):
         for root in zeros(formula, low, high):
             far = abs(root.value) > float(FAR)
             if not far and not (root.multiplicity is None and _diverges(formula, root)):
@@ -90,17 +94,19 @@ def _diverges(formula: sympy.Expr, spot: Root) -> bool:
     return False
 
 
-def _real_stretches(formula: sympy.Expr) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
+def _real_stretches(
+    formula: sympy.Expr, numbers: Numbers
+) -> Iterator[tuple[sympy.Expr, sympy.Expr]]:
     """The intervals on which the bases of real powers and the arguments of logarithms are ≥ 0."""
     inside = {p.base for p in formula.atoms(sympy.Pow) if p.base.has(w) and not p.exp.is_Integer}
     inside |= {log.args[0] for log in formula.atoms(sympy.log) if log.has(w)}
     edges: dict[sympy.Expr, float] = {-sympy.oo: -np.inf, sympy.oo: np.inf}
     for part in inside:
-        edges |= _located(part, {})
+        edges |= _located_here(part, numbers)
     for low, high in itertools.pairwise(sorted(edges, key=edges.__getitem__)):
-        a, b = bounded(low, high)
-        middle = rational(float(a + b) / 2)
-        if all(at(part, middle) > 0 for part in inside):
+        ends = ((edges[end], end) for end in (low, high))
+        a, b = bounded(*(rational(x) if np.isfinite(x) else end for x, end in ends))
+        if all(at(part.subs(numbers), (a + b) / 2) > 0 for part in inside):
             yield low, high
 
 
@@ -114,15 +120,23 @@ def _exact(formula: sympy.Expr, root: Root) -> sympy.Expr:
     return low if low == high else IsolatedZero(formula, low, high)
 
 
-def _poles(formula: sympy.Expr, numbers: Numbers) -> dict[sympy.Expr, float]:
-    """The real zeros of the denominator that are known in closed form."""
-    found = real_zeros(sympy.denom(gathered(formula))) or ()
-    return {pole: value_at(pole, numbers) for pole in found}
+def _breaks(formula: sympy.Expr, numbers: Numbers) -> Iterator[float]:
+    """Where `formula` may have a pole, and where it stops being real, at these numbers."""
+    for power in formula.atoms(sympy.Pow):
+        if power.exp.is_negative and power.base.has(w):
+            yield from _located_here(power.base, numbers).values()
+    edges = list(itertools.chain.from_iterable(_real_stretches(formula, numbers)))
+    # The edge between two stretches is no break.
+    single = (edge for edge in edges if edge.is_finite and edges.count(edge) == 1)
+    yield from (value_at(edge, numbers) for edge in single)
 
 
 def value_at(formula: sympy.Expr, numbers: Numbers) -> float:
     """A formula without w at `numbers`, NaN where it is not real."""
-    value = complex(formula.subs(numbers))
+    number = formula.subs(numbers)
+    if number.is_extended_real is False:
+        return float("nan")
+    value = complex(number)  # whose imaginary part is rounding at most
     return value.real if abs(value.imag) <= 1e-12 * abs(value) else float("nan")
 
 

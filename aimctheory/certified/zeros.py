@@ -1,4 +1,4 @@
-"""The zeros and extremes of a formula on an interval: certain, or called undecided.
+"""The zeros of a formula on an interval: certain, or called undecided.
 
 Where the slope f′(X) has one sign on a box X, the interval Newton step
 
@@ -20,7 +20,7 @@ import sympy
 from flint import arb, ctx, fmpq
 
 from aimctheory.certified.balls import PRECISION, Ball, at, enclosure, hull, outward
-from aimctheory.certified.closed_form import has_heavy_powers
+from aimctheory.certified.closed_form import gathered, is_quick_to_simplify
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.solutions import real_zeros
 from aimctheory.notation import w
@@ -92,9 +92,9 @@ def zeros(
             return _exact_zeros(polynomial, low, high)
         # No search covers an unbounded range, so a complete list in closed form is tried first.
         listed = None if low.is_finite and high.is_finite else real_zeros(formula)
-        if listed is not None:
+        if listed is not None and all(zero.is_real for zero in listed):
             return _listed_zeros(formula, low, high, listed)
-        return _enclosed_zeros(formula, low, high, (low, high, *hints))
+        return enclosed_zeros(formula, low, high, (low, high, *hints))
 
 
 def zeros_between(
@@ -146,7 +146,7 @@ def _listed_zeros(
     """The `listed` zeros on [low, high], which are all there are, with their multiplicities."""
     found = []
     for zero in listed:
-        if zero.is_real and low <= zero <= high:
+        if low <= zero <= high:
             order = _order(formula, zero)
             a, b = outward(zero, down=True), outward(zero, down=False)
             found.append(Root(_fraction(a), _fraction(b), order if 0 < order < 9 else None))
@@ -161,9 +161,10 @@ def _order(formula: sympy.Expr, point: sympy.Expr) -> int:
     return order
 
 
-def _enclosed_zeros(
+def enclosed_zeros(
     formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr, hints: Iterable[sympy.Expr]
 ) -> tuple[Root, ...]:
+    """The zeros as `zeros` finds them by bisection; a pole is an undecided spot."""
     curve = Curve(formula, low, high)
     roots: list[Root] = []
     holes: list[Box] = []
@@ -263,7 +264,7 @@ def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     if ball.is_finite() and not ball.contains(0):
         return False
     value = formula.subs(w, point)
-    open_case = not value.has(sympy.oo, sympy.zoo, sympy.nan) and not has_heavy_powers(value)
+    open_case = not value.has(sympy.oo, sympy.zoo, sympy.nan) and is_quick_to_simplify(value)
     return bool(value == 0) or (open_case and sympy.simplify(value) == 0)
 
 
@@ -355,33 +356,12 @@ def has_real_powers(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> b
 
 
 def _is_nonnegative(base: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> bool:
-    """Positive in the middle, and zero at an end at most."""
+    """Positive in the middle, with zeros and poles at the ends at most."""
     a, b = bounded(low, high)
-    return bool(at(base, (a + b) / 2) > 0) and not zeros_between(base, low, high, (low, high))
-
-
-# ---- the smallest and the largest value ------------------------------------------------------
-
-
-def extremes(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> tuple[float, float]:
-    """The smallest and largest value of `formula` on a bounded interval.
-
-    Both lie at an end or at a zero of the slope.  An undecided zero counts with its whole
-    enclosure, so the answer is never too narrow.  The answer is infinite where the formula has a
-    pole or no enclosure is found.
-
-    >>> extremes(1 - w**2, sympy.Integer(-1), sympy.Rational(1, 2))
-    (0.0, 1.0)
-    """
-    with ctx.workprec(PRECISION):
-        slope, clip = derivative(formula, 1), has_real_powers(formula, low, high)
-        values = [at(formula, end, clip=clip) for end in (low, high)]
-        if slope != 0:
-            turning = _enclosed_zeros(slope, low, high, (low, high))
-            values += [enclosure(formula, clip=clip)(root.ball()) for root in turning]
-        if not all(value.is_finite() for value in values):
-            return -math.inf, math.inf
-        return min(float(v.lower()) for v in values), max(float(v.upper()) for v in values)
+    parts = (base, sympy.denom(gathered(base)))
+    return bool(at(base, (a + b) / 2) > 0) and not any(
+        zeros_between(part, low, high, (low, high)) for part in parts if part.has(w)
+    )
 
 
 def _fraction(number: fmpq) -> Fraction:
