@@ -311,7 +311,8 @@ def positive_width(value: ArrayLike, error: ArrayLike, freedom: ArrayLike, level
     value ± t·error would miss too often.  With r = error/value and T a Student variable,
     the half-width h·value solves P(rT > log(1 + h)) + P(rT > −log(1 − h)) = level.
 
-    >>> positive_width(2.0, 0.02, 9, 0.05) / (student(0.05, 9) * 0.02)
+    >>> [round(float(positive_width(2.0, error, 9, 0.05)), 3) for error in (0.02, 0.2, 2.0)]
+    [0.045, 0.457, 10.5]
     """
     value, error, freedom = np.broadcast_arrays(
         *(np.asarray(x, dtype=float) for x in (value, error, freedom))

@@ -68,7 +68,15 @@ def covariance(
         samples = _samples(products, lengths)
         found = batch_mean(samples, batches=len(samples), level=level)
         error, freedom = chain_error(samples)
-        found = found + _covariance_of_means(_samples(x, lengths), _samples(y, lengths))
+        of_means = _covariance_of_means(_samples(x, lengths), _samples(y, lengths))
+        found = found + of_means
+        if positive:
+            # Few squares of a slow chain tell little of their own scatter.  Of normal x that
+            # forgets exponentially the relative variance of this estimate is var(x̄)/var(x).
+            error = np.maximum(error, np.sqrt(np.maximum(of_means * found.value, 0.0)))
+            # Squares scatter as χ², whose estimated relative error is less sure by that much.
+            share = np.divide(error, found.value, out=np.zeros(error.shape), where=error > 0)
+            freedom = 1 / (1 / freedom + share**2)
     if not positive:
         return found
     width = positive_width(found.value, error, freedom, level)
