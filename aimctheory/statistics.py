@@ -312,7 +312,7 @@ def positive_width(value: ArrayLike, error: ArrayLike, freedom: ArrayLike, level
     the half-width h·value solves P(rT > log(1 + h)) + P(rT > −log(1 − h)) = level.
 
     >>> [round(float(positive_width(2.0, error, 9, 0.05)), 3) for error in (0.02, 0.2, 2.0)]
-    [0.045, 0.457, 10.5]
+    [0.045, 0.455, 10.507]
     """
     value, error, freedom = np.broadcast_arrays(
         *(np.asarray(x, dtype=float) for x in (value, error, freedom))

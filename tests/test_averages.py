@@ -187,6 +187,68 @@ def test_a_short_chain_warns_with_a_control_too():
             short.mean("W", control=control)
 
 
+# -- settings, and what has not settled ------------------------------------------------------------
+
+
+def sweep(steps=2000, **changes):
+    """Eight replicates at τ = 1 and 5 in turns; W settles in some 100 steps."""
+    tau = np.tile([1.0, 5.0], 4)[:, None]
+    given = {"steps": steps, "replicates": 8, "averages": SEEN, "objective": quadratic(0.5)}
+    return run(device=linear(tau=tau), **(given | changes))
+
+
+def test_a_sweep_has_one_estimate_for_each_setting():
+    swept = sweep()
+    assert swept.settings.tolist() == [0, 1] * 4
+    found = swept.mean("W", after=500, control={"noise": 0.0}, level=0.01)
+    for setting in (0, 1):
+        samples, noise = (swept.samples(n, after=500)[setting::2, 0] for n in ("W", "noise"))
+        alone = controlled_mean(samples, [noise], level=0.01)
+        assert found.value[setting] == pytest.approx(alone.value, rel=1e-12)
+        assert found.half_width[setting] == pytest.approx(alone.half_width, rel=1e-9)
+    assert found.n == 4
+    assert swept.variance("W", after=500).value.shape == (2,)
+
+
+def test_settings_are_those_of_every_number_but_not_of_the_start():
+    column = np.array([[3.0], [1.0], [3.0], [1.0]])
+    assert run(start={"W": column / 10}).settings.tolist() == [0, 0, 0, 0]
+    assert run(noise=gaussian(column)).settings.tolist() == [0, 1, 0, 1]
+    assert run(hyper={"learning_rate": column / 100}).settings.tolist() == [0, 1, 0, 1]
+    assert run(objective=quadratic(1.0, column / 10)).settings.tolist() == [0, 1, 0, 1]
+    each = np.arange(8.0).reshape(4, 2) / 100
+    assert run(objective=quadratic(1.0, each)).settings.tolist() == [0, 1, 2, 3]
+
+
+def test_a_run_that_has_not_settled_warns_and_with_after_does_not():
+    given = {"steps": 2000, "averages": SEEN, "start": {"W": -0.9}, "objective": quadratic(0.5)}
+    for replicates in (4, 40):
+        watched = run(replicates=replicates, noise=gaussian(0.05), **given)
+        with pytest.warns(UserWarning, match="'W' has not settled after step 0"):
+            watched.mean("W")
+        watched.mean("W", after=500)
+        watched.variance("W", after=500)
+
+
+def test_the_variance_is_that_about_the_unknown_mean():
+    # R replicates: the mean of what is within each, and the unbiased variance of their means.
+    watched = run(steps=130, replicates=20, record_every=1, averages={"W": SEEN["W"]})
+    with warnings.catch_warnings(action="ignore"):  # it starts outside
+        found = watched.variance("W").value
+    moved = watched.states["W"][:, :-1]
+    expected = moved.var(axis=1).mean(axis=0) + moved.mean(axis=1).var(axis=0, ddof=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_the_covariance_is_that_about_the_unknown_means():
+    watched = run(steps=130, replicates=20, record_every=1, averages=SEEN)
+    with warnings.catch_warnings(action="ignore"):
+        found = watched.covariance("W", "gradient").value - watched.covariance("W", "noise").value
+        spread = watched.variance("W").value
+    # gradient = curvature (W − minimiser) + noise
+    np.testing.assert_allclose(found, [1.0, 2.0, 0.5] * spread, rtol=1e-10)
+
+
 # -- theory ---------------------------------------------------------------------------------------
 
 PROBLEMS = [

@@ -31,7 +31,7 @@ BATCHES = 64
 """The most batches that a single replicate is split into."""
 MANY = 16
 """Replicates from which on their scatter alone tells whether a series drifts."""
-UNSETTLED = 1e-2 * FALSE_ALARM
+UNSETTLED = FALSE_ALARM / 10
 """How often a settled series is said to drift, if it is normal; skewed ones are more often."""
 
 

@@ -128,7 +128,7 @@ class Run:
         nan ± inf.  `samples` gives what one needs to pool them.
 
         Warns where the series has not settled: where its first part (1/16, 1/8, 1/4 or 1/2) has
-        another mean than its second half.  In a settled run that happens once in 10⁸ calls if
+        another mean than its second half.  In a settled run that happens once in 10⁷ calls if
         the averages are normal.  `level` is the probability that the interval misses.
 
         `control` maps averages to their known expectations.  The scatter that such an average
