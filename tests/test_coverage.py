@@ -125,9 +125,9 @@ def test_the_variance_along_one_chain_covers_nearly_what_it_says(memories):
 def test_a_settled_series_does_not_drift_and_one_from_afar_does():
     rng = np.random.default_rng(7)
     decay = 200 * np.exp(-np.arange(STEPS) * 200 / STEPS)[:, None]
-    for count in (1, 4, 16, 200):
-        series = chains(rng, 200, 200).reshape(STEPS, -1, count)
-        for one in range(min(series.shape[1], 20)):
+    for count in (1, 4, 16, 100):
+        series = chains(rng, 200, 20 * count).reshape(STEPS, 20, count)
+        for one in range(20):
             batches = series[:, one].T.reshape(count, 64, 16).mean(axis=2)[..., None]
             assert not estimates.drifts(batches)
         late = (series[:, 0] + decay).T.reshape(count, 64, 16).mean(axis=2)[..., None]
