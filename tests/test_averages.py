@@ -222,13 +222,12 @@ def test_settings_are_those_of_every_number_but_not_of_the_start():
 
 def test_a_run_that_has_not_settled_warns_and_with_after_does_not():
     given = {
-        "steps": 800,
         "averages": {"W": SEEN["W"]},
         "start": {"W": -0.9},
         "objective": quadratic(0.5),
     }
-    for replicates in (4, 40):
-        watched = run(replicates=replicates, noise=gaussian(0.05), **given)
+    for replicates, steps in ((4, 2000), (40, 400)):
+        watched = run(replicates=replicates, steps=steps, noise=gaussian(0.05), **given)
         with pytest.warns(UserWarning, match="'W' has not settled after step 0"):
             watched.mean("W")
         watched.mean("W", after=200)
