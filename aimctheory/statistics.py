@@ -312,7 +312,7 @@ def positive_width(value: ArrayLike, error: ArrayLike, freedom: ArrayLike, level
     the upper side of log value ± t·error/value; on the lower side it is a little too wide.
 
     >>> [round(float(positive_width(2.0, error, 9, 0.05)), 3) for error in (0.02, 0.2, 2.0)]
-    [0.046, 0.508, 17.211]
+    [0.046, 0.508, 17.208]
     """
     error, value = np.asarray(error, dtype=float), np.asarray(value, dtype=float)
     ratio = np.divide(error, value, out=np.zeros(error.shape), where=error > 0)
