@@ -62,7 +62,7 @@ def controlled_mean(
     means = x.mean(axis=1)
     leverage = np.einsum("i...,...ij,j...->...", means, inverse, means)
     variance = np.var(residuals, axis=0) * n / free * (1 / n + leverage)
-    width = student(level, free + 1) * np.sqrt(variance)
+    width = student(level, free) * np.sqrt(variance)
     method = f"replicates, {len(x)} control{'s' * (len(x) > 1)}"
     return Estimate(as_number(residuals.mean(axis=0)), as_number(width), level, n, method)
 

@@ -81,7 +81,10 @@ def test_replicates_that_stopped_are_left_out_of_covariances():
     wild = quadratic(curvature=np.array([[1.0], [1.0], [1.0], [60.0]]))
     watched = run(digital_sgd, objective=wild, steps=2000, averages=SEEN)
     assert (watched.outcomes.broke >= 0).tolist() == [False, False, False, True]
-    assert 0 < watched.variance("W").value < 1
+    one, lost = watched.variance("W", after=1000).value
+    assert (one > 0).all()
+    assert (one < 1).all()
+    assert np.isnan(lost).all()
 
 
 # -- intervals ------------------------------------------------------------------------------------
@@ -173,13 +176,81 @@ def test_batches_of_unequal_length_weigh_what_they_hold():
     alone = run(steps=100, replicates=1, record_every=1, averages={"W": SEEN["W"]})
     assert np.unique(np.diff(alone.averages["W"].edges)).tolist() == [1, 2]
     expected = alone.states["W"][0, :-1].mean(axis=0)
-    with warnings.catch_warnings(action="ignore"):  # such batches are short of memory
+    with warnings.catch_warnings(action="ignore"):  # such a chain is short
         np.testing.assert_allclose(alone.mean("W").value, expected, rtol=1e-12)
 
 
-def test_a_control_of_a_single_replicate_still_warns_of_short_batches():
-    with pytest.warns(UserWarning, match="neighbouring batches"):
-        run(steps=128, replicates=1, averages=SEEN).mean("W", control={"noise": 0.0})
+def test_a_short_chain_warns_with_a_control_too():
+    short = run(steps=128, replicates=1, averages=SEEN)
+    for control in ({}, {"noise": 0.0}):
+        with pytest.warns(UserWarning, match="not much longer than its own memory"):
+            short.mean("W", control=control)
+
+
+# -- settings, and what has not settled ------------------------------------------------------------
+
+
+def sweep(steps=800, **changes):
+    """Eight replicates at τ = 1 and 5 in turns; W settles in some 20 steps."""
+    tau = np.tile([1.0, 5.0], 4)[:, None]
+    given = {"steps": steps, "replicates": 8, "averages": SEEN, "objective": quadratic(0.5)}
+    return run(device=linear(tau=tau), **(given | changes))
+
+
+def test_a_sweep_has_one_estimate_for_each_setting():
+    swept = sweep()
+    assert swept.settings.tolist() == [0, 1] * 4
+    found = swept.mean("W", after=200, control={"noise": 0.0}, level=0.01)
+    for setting in (0, 1):
+        samples, noise = (swept.samples(n, after=200)[setting::2, 0] for n in ("W", "noise"))
+        alone = controlled_mean(samples, [noise], level=0.01)
+        assert found.value[setting] == pytest.approx(alone.value, rel=1e-12)
+        assert found.half_width[setting] == pytest.approx(alone.half_width, rel=1e-9)
+    assert found.n == 4
+    assert swept.variance("W", after=200).value.shape == (2,)
+
+
+def test_settings_are_those_of_every_number_but_not_of_the_start():
+    column = np.array([[3.0], [1.0], [3.0], [1.0]])
+    assert run(start={"W": column / 10}).settings.tolist() == [0, 0, 0, 0]
+    assert run(noise=gaussian(column)).settings.tolist() == [0, 1, 0, 1]
+    assert run(hyper={"learning_rate": column / 100}).settings.tolist() == [0, 1, 0, 1]
+    assert run(objective=quadratic(1.0, column / 10)).settings.tolist() == [0, 1, 0, 1]
+    each = np.arange(8.0).reshape(4, 2) / 100
+    assert run(objective=quadratic(1.0, each)).settings.tolist() == [0, 1, 2, 3]
+
+
+def test_a_run_that_has_not_settled_warns_and_with_after_does_not():
+    given = {
+        "averages": {"W": SEEN["W"]},
+        "start": {"W": -0.9},
+        "objective": quadratic(0.5),
+    }
+    for replicates, steps in ((4, 2000), (40, 400)):
+        watched = run(replicates=replicates, steps=steps, noise=gaussian(0.05), **given)
+        with pytest.warns(UserWarning, match="'W' has not settled after step 0"):
+            watched.mean("W")
+        watched.mean("W", after=200)
+        watched.variance("W", after=200)
+
+
+def test_the_variance_is_that_about_the_unknown_mean():
+    # R replicates: the mean of what is within each, and the unbiased variance of their means.
+    watched = run(steps=130, replicates=20, record_every=1, averages={"W": SEEN["W"]})
+    with warnings.catch_warnings(action="ignore"):  # it starts outside
+        found = watched.variance("W").value
+    moved = watched.states["W"][:, :-1]
+    expected = moved.var(axis=1).mean(axis=0) + moved.mean(axis=1).var(axis=0, ddof=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_the_covariance_is_that_about_the_unknown_means():
+    watched = run(steps=130, replicates=20, record_every=1, averages=SEEN)
+    with warnings.catch_warnings(action="ignore"):
+        found = watched.covariance("W", "gradient").value - watched.covariance("W", "noise").value
+        spread = watched.variance("W").value
+    # gradient = curvature (W − minimiser) + noise
+    np.testing.assert_allclose(found, [1.0, 2.0, 0.5] * spread, rtol=1e-10)
 
 
 # -- theory ---------------------------------------------------------------------------------------

@@ -6,13 +6,21 @@ Seeds are fixed.  A test that counts misses states the rate at which a right pro
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from aimctheory.scale import DEFAULT, FULL, QUICK, Scale
-from aimctheory.statistics import Estimate, batch_mean, replicate_mean
+from aimctheory.statistics import (
+    Estimate,
+    _memories,
+    batch_mean,
+    chain_error,
+    positive_width,
+    replicate_mean,
+)
 
 
 def misses(found: Estimate, truth: float) -> int:
@@ -118,14 +126,6 @@ def autoregressive(memory: float, steps: int, chains: int) -> np.ndarray:
     return chain
 
 
-def test_batch_means_cover_a_correlated_chain():
-    # Chance of a false alarm 1e-6 at the level itself; memory of 5 steps against batches of 250
-    # costs a few per cent of width, for which the rate is allowed to be 0.06 in place of 0.05.
-    chains = autoregressive(0.8, 4_000, 2_000)
-    found = misses(batch_mean(chains, batches=16, level=0.05), 0.0)
-    assert binomial_range(2_000, 0.05)[0] <= found <= binomial_range(2_000, 0.06)[1]
-
-
 def test_counting_correlated_samples_as_independent_misses_far_too_often():
     chains = autoregressive(0.8, 4_000, 500)
     assert misses(replicate_mean(chains, level=0.05), 0.0) > 200
@@ -133,13 +133,61 @@ def test_counting_correlated_samples_as_independent_misses_far_too_often():
 
 def test_batches_shorter_than_the_memory_warn():
     chain = autoregressive(0.999, 2_000, 1)[:, 0]
-    with pytest.warns(UserWarning, match="neighbouring batches of 31 samples are correlated"):
-        batch_mean(chain, batches=64)
+    with pytest.warns(UserWarning, match="the chain of 2000 samples is not much longer than"):
+        found = batch_mean(chain, batches=64)
+    assert found.n < 4
+
+
+def test_independent_batches_lose_few_degrees_of_freedom():
+    chain = np.random.default_rng(6).normal(size=(640, 200))
+    _, freedom = chain_error(chain.reshape(64, 10, 200).mean(axis=1))
+    assert np.median(freedom) > 30
+    assert freedom.min() > 8
+
+
+def test_the_error_of_two_batches_is_half_their_distance():
+    error, freedom = chain_error(np.array([[1.0, 0.0], [4.0, 0.0]]))
+    assert error[1] == 0
+    # One wave, of variance (4 − 1)²/2, tells nothing of its own factor but what the prior says.
+    _, prior, log_factor = _memories(2)
+    weight = np.exp(prior) / np.exp(prior).sum()
+    mean = weight @ log_factor[:, 0]
+    assert error[0] == pytest.approx(1.5 / np.exp(mean / 2), rel=1e-12)
+    assert freedom[0] < 1
+
+
+def test_the_shapes_are_spectra_of_batches_that_forget_exponentially():
+    # The sums of autocovariances of 10⁴ batches, against the closed form in `_memories`.
+    shapes, _, _ = _memories(64)
+    for row, a in enumerate(np.geomspace(1.28 / 64, 10.0, 16)):
+        lag = np.arange(1, 10_000)
+        own = 2 * (a - 1 + np.exp(-a)) / a**2
+        later = (1 - np.exp(-a)) ** 2 / a**2 * np.exp(-a * (lag - 1))
+        waves = np.array([0, 1, 7, 63])[:, None]
+        spectrum = own + 2 * (later * np.cos(np.pi * waves / 64 * lag)).sum(axis=1)
+        np.testing.assert_allclose(shapes[row, [0, 6, 62]], spectrum[1:] / spectrum[0], rtol=1e-9)
+        np.testing.assert_allclose(shapes[row + 17] * shapes[row], 1, rtol=1e-12)
+    assert (shapes[16] == 1).all()
 
 
 def test_a_remainder_is_dropped_at_the_start_of_the_chain():
     chain = np.concatenate([np.full(3, 1e6), np.arange(12.0)])
-    assert batch_mean(chain, batches=4, level=0.5).value == 5.5
+    with warnings.catch_warnings(action="ignore"):  # three batches tell little
+        assert batch_mean(chain, batches=4, level=0.5).value == 5.5
+
+
+def test_little_of_a_chain_is_dropped():
+    # 127 samples in at most 64 batches: 63 batches of 2, and not 64 of 1.
+    chain = np.concatenate([[1e6], np.tile([0.0, 1.0], 63)])
+    assert batch_mean(chain).value == 0.5
+
+
+def test_the_upper_end_of_a_positive_interval_is_that_of_the_logarithm():
+    for ratio, freedom, level in ((0.01, 3, 0.05), (0.3, 9, 0.05), (0.2, 7, 1e-6)):
+        upper = 2.0 + positive_width(2.0, 2 * ratio, freedom, level)
+        t = np.log(upper / 2.0) / ratio
+        assert 2 * stats.t(freedom).sf(t) == pytest.approx(level, rel=1e-9)
+    assert positive_width(2.0, 0.0, 5, 0.05) == 0
 
 
 def test_fewer_samples_than_batches_are_refused():

@@ -57,6 +57,18 @@ class Problem:
         """
         return [(a,) for a in self.averages] + [*combinations_with_replacement(self.averages, 2)]
 
+    @property
+    def settings(self) -> NDArray[np.int64]:
+        """Which replicates share all their numbers: settings count from 0 as they appear, (R,)."""
+        swept = [
+            np.asarray(v, dtype=float) + 0.0  # −0 and 0 are the same number
+            for v in self.numbers.values()
+            if np.ndim(v) == 2 and len(v) == self.replicates
+        ]
+        seen: dict[bytes, int] = {}
+        rows = (b"".join(v[r].tobytes() for v in swept) for r in range(self.replicates))
+        return np.array([seen.setdefault(row, len(seen)) for row in rows], dtype=np.int64)
+
     def bounds(self, array: str) -> tuple[Any, Any]:
         """The dynamic range of an array's devices."""
         return self.devices[array].dynamic_range

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aimctheory.controls import controlled_mean, without
-from aimctheory.statistics import Estimate, batch_mean, replicate_mean
+from aimctheory.simulator import estimates
+from aimctheory.statistics import FALSE_ALARM, Estimate
 
 Array = NDArray[np.float64]
 
@@ -71,9 +72,11 @@ class Run:
 
     `states` maps each state to its trajectory (replicate, record, coordinate) at the recorded
     `steps`, step 0 included.  `readout` is the algorithm's weight in the same shape.  `averages`
-    maps each average to its batch means.  The records of a replicate are NaN from the step on at
-    which it stopped.  An interrupted run has the records, the whole batches and the outcomes up to
-    the step ``provenance["reached"]`` of ``provenance["steps"]``.
+    maps each average to its batch means.  `settings` says which replicates share all their numbers
+    (hyper-parameters, devices, laws, objective; not the start): it counts the settings of a sweep
+    from 0, in the order in which they appear.  The records of a replicate are NaN from the step on
+    at which it stopped.  An interrupted run has the records, the whole batches and the outcomes up
+    to the step ``provenance["reached"]`` of ``provenance["steps"]``.
     """
 
     steps: NDArray[np.int64]
@@ -81,6 +84,7 @@ class Run:
     readout: Array
     averages: Mapping[str, BatchMeans]
     outcomes: Outcomes
+    settings: NDArray[np.int64]
     provenance: Mapping[str, Any]
 
     def __str__(self) -> str:
@@ -106,13 +110,26 @@ class Run:
         return np.asarray(np.average(series, axis=1, weights=lengths))
 
     def mean(
-        self, name: str, after: int = 0, control: Mapping[str, float | Array] | None = None
+        self,
+        name: str,
+        after: int = 0,
+        control: Mapping[str, float | Array] | None = None,
+        *,
+        level: float = FALSE_ALARM,
     ) -> Estimate:
         """The stationary mean of a state, average or "readout" over steps ≥ `after`.
 
         The time averages of several replicates are independent samples; a single replicate is split
-        into batches.  Replicates that stopped are left out.  With one coordinate the estimate is a
-        scalar.
+        into batches (`statistics.batch_mean`).  Replicates that stopped are left out.  With one
+        coordinate the estimate is a scalar, else it has shape (D,).
+
+        In a sweep, replicates differ in their `settings`.  The estimate then has a leading axis of
+        settings, in the order in which they appear; a setting whose replicates all stopped is
+        nan ± inf.  `samples` gives what one needs to pool them.
+
+        Warns where the series has not settled: where its first part (1/16, 1/8, 1/4 or 1/2) has
+        another mean than its second half.  In a settled run that happens once in 10⁷ calls if
+        the averages are normal.  `level` is the probability that the interval misses.
 
         `control` maps averages to their known expectations.  The scatter that such an average
         explains is taken out (`controls.controlled_mean`); the draw of the noise, whose mean is 0,
@@ -127,18 +144,26 @@ class Run:
         0.353 ± 0.003 or 0.3528 ± 0.0007
         """
         series, lengths = self._series(name, after)
-        if control is None or (isinstance(control, Mapping) and not control):
-            return _estimate(series, lengths, name)
+        if control is None:
+            control = {}
         if not isinstance(control, Mapping):
             raise ValueError(
                 f"control = {control!r} is not a mapping of averages to their expectations, such "
                 "as {'noise': 0}"
             )
-        self._check_averages(name, *control)
+        self._check_averages(*control)
+        if control:
+            self._check_averages(name)
         known = [self._series(each, after)[0] for each in control]
         for each, values, value in zip(control, known, control.values(), strict=True):
             values -= self._expectation(each, value)
-        return _estimate(series, lengths, name, np.array(known))
+
+        def found(rows: NDArray[np.intp]) -> Estimate:
+            controls = [each[rows] for each in known]
+            self._warn_unsettled(name, series[rows], controls, after)
+            return estimates.mean(series[rows], lengths, controls, level)
+
+        return self._by_setting(name, found, series, *known)
 
     def _expectation(self, name: str, value: Any) -> Array:
         """The known mean of a control as (R, 1, D); `value` broadcasts to (R, D)."""
@@ -154,25 +179,59 @@ class Run:
             )
         return found[:, None]
 
-    def covariance(self, a: str, b: str, after: int = 0) -> Estimate:
+    def covariance(self, a: str, b: str, after: int = 0, *, level: float = FALSE_ALARM) -> Estimate:
         """The stationary covariance E[(a − Ea)(b − Eb)] of two averages over steps ≥ `after`.
 
-        Ea and Eb are means over time and replicates.  Replicates that stopped are left out, and the
-        interval is made as by `mean`.
+        Ea and Eb are unknown.  The means over time and replicates stand for them, and what that
+        takes from the covariance, the covariance of these means, is estimated and added.
+        Replicates that stopped are left out; settings, warnings and interval are as in `mean`.
         """
         self._check_averages(a, b)
         (x, lengths), (y, _) = self._series(a, after), self._series(b, after)
-        alive = _alive(f"{a} {b}", x, y)
-        center = [np.average(z[alive], axis=1, weights=lengths).mean(axis=0) for z in (x, y)]
         batches = self.averages[a]
-        within = batches.variance if a == b else batches.covariance[b]
-        with np.errstate(all="ignore"):  # of replicates that are no longer finite
-            products = within[:, -len(lengths) :] + (x - center[0]) * (y - center[1])
-        return _estimate(products, lengths, f"{a} {b}")
+        within = (batches.variance if a == b else batches.covariance[b])[:, -len(lengths) :]
 
-    def variance(self, name: str, after: int = 0) -> Estimate:
-        """The stationary variance of an average: its covariance with itself."""
-        return self.covariance(name, name, after)
+        def found(rows: NDArray[np.intp]) -> Estimate:
+            for name, series in {a: x, b: y}.items():
+                self._warn_unsettled(name, series[rows], [], after)
+            return estimates.covariance(
+                x[rows], y[rows], within[rows], lengths, level, positive=a == b
+            )
+
+        return self._by_setting(f"{a} {b}", found, x, y)
+
+    def variance(self, name: str, after: int = 0, *, level: float = FALSE_ALARM) -> Estimate:
+        """The stationary variance of an average: its covariance with itself.
+
+        Its interval is that of a number whose logarithm is nearly normal.
+        """
+        return self.covariance(name, name, after, level=level)
+
+    def _by_setting(
+        self, name: str, found: Callable[[NDArray[np.intp]], Estimate], *series: Array
+    ) -> Estimate:
+        """The estimate that `found` makes of the finite replicates of a setting, for each setting.
+
+        Raises ValueError where no replicate is finite.
+        """
+        finite = np.all([np.isfinite(each).all(axis=(1, 2)) for each in series], axis=0)
+        if not finite.any():
+            raise ValueError(
+                f"all {len(finite)} replicates became non-finite, so {name!r} has no mean; take "
+                "smaller rates"
+            )
+        every = range(int(self.settings.max()) + 1)
+        rows = [np.flatnonzero(finite & (self.settings == each)) for each in every]
+        each_found = [found(each) if each.size else None for each in rows]
+        return estimates.stacked(each_found)
+
+    def _warn_unsettled(self, name: str, series: Array, controls: list[Array], after: int) -> None:
+        if estimates.drifts(series, controls):
+            warnings.warn(
+                f"{name!r} has not settled after step {after}: its first part and its second half "
+                "have different means; pass a larger `after`, or run longer",
+                stacklevel=5,
+            )
 
     def _check_averages(self, *names: str) -> None:
         for name in names:
@@ -226,39 +285,3 @@ class Interrupted(KeyboardInterrupt):
 def _itself(run: Run) -> Run:
     """Stands for `collect` in an exception that was pickled, with its run collected."""
     return run
-
-
-def _alive(name: str, *series: Array) -> NDArray[np.intp]:
-    """The replicates whose series (R, n, D) are finite; ValueError where there is none."""
-    finite = np.all([np.isfinite(each).all(axis=(1, 2)) for each in series], axis=0)
-    if not finite.any():
-        raise ValueError(
-            f"all {len(finite)} replicates became non-finite, so {name!r} has no mean; take "
-            "smaller rates"
-        )
-    return np.flatnonzero(finite)
-
-
-def _estimate(
-    series: Array, lengths: NDArray[np.int64], name: str, controls: Array | None = None
-) -> Estimate:
-    """The mean of a series (R, n, D): over replicates, or over the batches of a single one."""
-    alive = _alive(name, series, *(() if controls is None else controls))
-    shares = lengths / lengths.mean()
-
-    def samples(values: Array) -> Array:
-        """Independent samples (samples, D): time averages of replicates, or batches of one."""
-        kept = values[..., 0] if values.shape[2] == 1 else values
-        if alive.size > 1:
-            return np.asarray(np.average(kept[alive], axis=1, weights=lengths))
-        series = kept[alive[0]]
-        center = np.average(series, axis=0, weights=lengths)
-        # A longer batch counts for more: its distance from the mean is scaled by its length.
-        return np.asarray(center + ((series - center).T * shares).T)
-
-    found = samples(series)
-    known = None if controls is None else np.array([samples(each) for each in controls])
-    if alive.size == 1:
-        left = found if known is None else without(found, known)
-        return batch_mean(left, batches=min(64, len(lengths)))
-    return replicate_mean(found) if known is None else controlled_mean(found, known)

@@ -161,6 +161,7 @@ def _collect(
         readout=_readout(problem, records),
         averages=_batch_means(problem, engine.sums, edges),
         outcomes=outcomes,
+        settings=problem.settings,
         provenance=provenance | {"reached": reached},
     )
 
