@@ -51,7 +51,7 @@ HEART = (
 )
 COMPILED = ("aimctheory/laws", "aimctheory/simulator")  # what kernels are made of
 HEAVY = "numpy scipy.stats scipy.integrate scipy.optimize sympy mpmath numba flint"
-HANG = 120  # seconds in one test; one that is not marked slow takes 5
+HANG = 60  # processor seconds in one test; one that is not marked slow takes 5
 RESULTS, CACHE = ROOT / ".cache" / "mutants.jsonl", ROOT / ".cache" / "mutants"
 
 CALLED = "min max|minimum maximum|any all|floor ceil|sin cos"
@@ -181,6 +181,12 @@ def nearest(file: str) -> list[str]:
 # ---- running them ----------------------------------------------------------------------------
 
 
+def start_the_clock() -> None:
+    """Let a signal end what computes or waits for long, inside of compiled code as well."""
+    signal.setitimer(signal.ITIMER_PROF, HANG)
+    signal.setitimer(signal.ITIMER_REAL, 10 * HANG)
+
+
 class Watch:
     """A pytest plugin that leaves the name of the running test, and ends one that hangs."""
 
@@ -190,7 +196,7 @@ class Watch:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Start the clock anew."""
         self.note.write_text(nodeid)
-        signal.alarm(HANG)
+        start_the_clock()
 
 
 def failure(test: str, cache: Path) -> str:
@@ -206,8 +212,8 @@ def failure(test: str, cache: Path) -> str:
             os.dup2(sink, 1)
             os.dup2(sink, 2)
             os.environ["AIMCTHEORY_CACHE"] = str(cache)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # heard inside of compiled code as well
-            signal.alarm(HANG)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            start_the_clock()
             given = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider"]
             code = pytest.main([*given, f"--basetemp={folder / 'tmp'}", test], [Watch(note)])
         finally:
