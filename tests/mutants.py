@@ -212,7 +212,7 @@ def failure(test: str, cache: Path) -> str:
             os.dup2(sink, 1)
             os.dup2(sink, 2)
             os.environ["AIMCTHEORY_CACHE"] = str(cache)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             start_the_clock()
             given = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider"]
             code = pytest.main([*given, f"--basetemp={folder / 'tmp'}", test], [Watch(note)])
@@ -251,7 +251,9 @@ def attempt(mutant: Mutant, patience: float) -> tuple[Mutant, str, bool]:
 
 
 def move_to_a_copy(folder: str) -> None:
-    """Go to a new copy of the checkout, from which children import."""
+    """Go to a new copy of the checkout, from which children import; end when told to, quietly."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     copy = Path(tempfile.mkdtemp(dir=folder)) / "project"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     os.chdir(copy)
@@ -290,6 +292,7 @@ def main(sample: int | None, only: str, jobs: int, patience: float) -> None:
         }
         failed = {each: failed[each] for each in chosen if each in failed}
         show(each for each, test in failed.items() if not test)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # end the others as well
         for name in HEAVY.split():
             importlib.import_module(name)  # once, for all forks
         with multiprocessing.get_context("fork").Pool(jobs, move_to_a_copy, (folder,)) as pool:
