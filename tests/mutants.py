@@ -50,7 +50,7 @@ HEART = (
     *("judge/relation", "judge/rates", "judge/margin", "judge/verdict"),
 )
 COMPILED = ("aimctheory/laws", "aimctheory/simulator")  # what kernels are made of
-HEAVY = "numpy scipy.stats scipy.integrate scipy.optimize sympy mpmath numba flint"
+HEAVY = "numpy scipy.stats scipy.integrate scipy.optimize sympy mpmath numba flint hypothesis"
 HANG = 60  # processor seconds in one test; one that is not marked slow takes 5
 RESULTS, CACHE = ROOT / ".cache" / "mutants.jsonl", ROOT / ".cache" / "mutants"
 
@@ -215,6 +215,7 @@ def failure(test: str, cache: Path) -> str:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             start_the_clock()
             given = ["-q", "-x", "-m", "not slow", "-p", "no:cacheprovider"]
+            given += ["-W", "ignore:Module already imported"]  # hypothesis, by us
             code = pytest.main([*given, f"--basetemp={folder / 'tmp'}", test], [Watch(note)])
         finally:
             os._exit(code)
