@@ -74,6 +74,18 @@ def test_a_declared_penalty_that_is_no_integral_of_the_ratio_is_refused():
         implicit_objective(wrong)
 
 
+@pytest.mark.parametrize("error", [(w - 1) ** 2, (w + 1) ** 2, w**3, -w / 10**18, w / 10**18])
+def test_a_declared_penalty_that_is_wrong_by_little_or_right_in_one_place_is_refused(error):
+    right = sympy.log(sympy.cosh(w)) / 2
+
+    def cell(penalty):
+        return Response(2 - sympy.tanh(w), 2 + sympy.tanh(w), closed_penalty=penalty)
+
+    assert implicit_objective(cell(right), sympy.S.Zero).value == Sigma * right
+    with pytest.raises(ValueError, match="the declared penalty"):
+        implicit_objective(cell(right + error))
+
+
 @pytest.mark.parametrize(
     ("cell", "minimiser", "point"),
     [  # an independent prototype, h = τ = 1, σ = 0.5 in the first line and 0.2 below
