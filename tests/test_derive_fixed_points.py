@@ -235,8 +235,10 @@ def test_a_repeated_eigenvalue_is_listed_as_often_as_it_occurs():
 
 
 def test_eigenvalues_without_a_short_formula_are_not_listed():
-    a = positive("a")
-    assert stability(linear_map([[0, 1, 0], [0, 0, 1], [a, 1, 0]])).eigenvalues == ()
+    a, b = positive("a"), positive("b")
+    cubic = [[0, 1, 0], [0, 0, 1], [a, 1, 0]]
+    assert stability(linear_map(cubic)).eigenvalues == ()
+    assert stability(linear_map(sympy.diag(sympy.Matrix(cubic), b).tolist())).eigenvalues == ()
 
 
 @pytest.mark.parametrize("factor", [alpha, -alpha, 1 + h**2])
