@@ -157,6 +157,22 @@ def test_digital_sgd_has_the_second_moment_of_its_gradient():
     assert same(found, alpha**2 * (h**2 * (W - w_star) ** 2 + sigma**2))
 
 
+def test_every_moment_up_to_the_second_enters_the_second_moment():
+    # −W/4 − αx + |x|/2: its square has a constant, x, |x|, x² and x|x|
+    def step(state, hyper, gradient, ops):
+        return {"W": 0.75 * state.W - hyper.learning_rate * gradient + 0.5 * abs(gradient)}
+
+    bowl = (w - Rational(1, 10)) ** 2 / 2
+    found = second_moment(
+        algorithm=made(step, arrays=(), buffers=("W",)), objective=bowl, law=gaussian(0.5)
+    )
+    value = found.subs({W: Rational(2, 5), alpha: Rational(1, 4)}).evalf(25)
+    by_hand = normal_mean(
+        lambda x: (-mpmath.mpf(1) / 10 - x / 4 + abs(x) / 2) ** 2, Rational(3, 10), Rational(1, 2)
+    )
+    assert abs(value - by_hand) < 1e-20
+
+
 def test_an_increment_that_bends_with_the_gradient_has_no_closed_second_moment():
     step = made(lambda s, p, x, ops: {"W": s.W - ops.exp(x)}, arrays=(), buffers=("W",))
     with pytest.raises(ValueError, match="not linear in the gradient"):
