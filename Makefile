@@ -7,7 +7,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: reproduce test test-slow lint bench environment
+.PHONY: reproduce test test-slow mutants lint bench environment
 .DEFAULT_GOAL := reproduce
 
 reproduce: environment ## run every study and claim; print the verdicts; write the report
@@ -18,6 +18,9 @@ test: environment ## run every test that is not marked slow
 
 test-slow: environment ## run the tests that are marked slow
 	@$(PY) -m pytest -q -m slow -n 2 --dist worksteal
+
+mutants: environment ## plant 120 small bugs, one at a time; print the share that tests notice
+	@$(PY) -m tests.mutants --sample 120
 
 lint: environment ## run ruff and mypy
 	@$(PY) -m ruff check .

@@ -23,9 +23,10 @@ from aimctheory.derive import (
     noise_floor,
     stability,
 )
+from aimctheory.derive.drift import MeanDrift
 from aimctheory.derive.fixed_points import inside_unit_circle
 from aimctheory.laws import GAUSSIAN, RADEMACHER, UNIFORM, gaussian
-from aimctheory.notation import Sigma, positive, sigma, w
+from aimctheory.notation import Sigma, positive, real, sigma, w
 from aimctheory.response import Response
 from tests.formulas import BOWL, H, P, W, alpha, beta, c, gamma, h, m_W, same, tau, w_star
 
@@ -192,3 +193,57 @@ def test_numbers_give_numerical_eigenvalues():
     numerical = np.sort_complex(np.array(found.eigenvalues, dtype=complex))
     expected = np.linalg.eigvals(np.array(found.jacobian.tolist(), dtype=float))
     assert np.allclose(numerical, np.sort_complex(expected), atol=1e-7)
+
+
+def linear_map(matrix):
+    """A drift whose new states are `matrix` times the states, in the symbols x0, x1 …"""
+    states = {f"x{i}": real(f"x{i}") for i in range(len(matrix))}
+    new = sympy.Matrix(matrix) * sympy.Matrix(list(states.values()))
+    means = dict(zip(states, new, strict=True))
+    return MeanDrift(algorithm="made-up", states=states, means=means, balanced=means, spots={})
+
+
+@pytest.mark.parametrize(
+    ("matrix", "overdamped"),
+    [
+        ([[Rational(-3, 2)]], True),
+        ([[0, 1], [-1, 0]], False),
+        ([[1, 1], [0, 1]], True),  # a double root is real
+        ([[0, 1, 0], [0, 0, 1], [Rational(1, 8), 0, 0]], False),
+        ([[1, 2, 3], [0, 4, 5], [0, 0, 6]], True),
+        ([[1, 0, 0], [0, 0, 1], [0, -1, 0]], False),
+    ],
+)
+def test_overdamped_means_that_all_eigenvalues_are_real(matrix, overdamped):
+    assert all(abs(x.imag) < 1e-9 for x in np.linalg.eigvals(np.array(matrix, float))) == overdamped
+    assert stability(linear_map(matrix)).overdamped == sympy.sympify(overdamped)
+
+
+def test_beyond_three_states_nothing_is_said_about_damping():
+    assert stability(linear_map(sympy.diag(1, 2, 3, 4).tolist())).overdamped is None
+
+
+@pytest.mark.parametrize("edge", [[[1]], [[-1]], [[0, 1], [-1, 0]], [[0, 1], [1, 0]]])
+def test_an_eigenvalue_on_the_unit_circle_is_not_stable(edge):
+    assert stability(linear_map(edge)).stable == sympy.false
+
+
+def test_a_repeated_eigenvalue_is_listed_as_often_as_it_occurs():
+    a, b = positive("a"), positive("b")
+    drift = linear_map([[a, 1, 0], [0, a, 0], [0, 0, b]])
+    assert sorted(stability(drift).eigenvalues, key=str) == [a, a, b]
+
+
+def test_eigenvalues_without_a_short_formula_are_not_listed():
+    a, b = positive("a"), positive("b")
+    cubic = [[0, 1, 0], [0, 0, 1], [a, 1, 0]]
+    assert stability(linear_map(cubic)).eigenvalues == ()
+    assert stability(linear_map(sympy.diag(sympy.Matrix(cubic), b).tolist())).eigenvalues == ()
+
+
+@pytest.mark.parametrize("factor", [alpha, -alpha, 1 + h**2])
+def test_factors_that_cannot_vanish_leave_the_equation_of_a_state_and_others_stay(factor):
+    state = real("x0")
+    (equation,) = fixed_point_equations(linear_map([[1 + factor * c * (1 - tau)]]))
+    assert equation.rhs == 0
+    assert sympy.expand(equation.lhs**2 - (state * c * (1 - tau)) ** 2) == 0

@@ -74,6 +74,18 @@ def test_a_declared_penalty_that_is_no_integral_of_the_ratio_is_refused():
         implicit_objective(wrong)
 
 
+@pytest.mark.parametrize("error", [(w - 1) ** 2, (w + 1) ** 2, w**3, -w / 10**18, w / 10**18])
+def test_a_declared_penalty_that_is_wrong_by_little_or_right_in_one_place_is_refused(error):
+    right = sympy.log(sympy.cosh(w)) / 2
+
+    def cell(penalty):
+        return Response(2 - sympy.tanh(w), 2 + sympy.tanh(w), closed_penalty=penalty)
+
+    assert implicit_objective(cell(right), sympy.S.Zero).value == Sigma * right
+    with pytest.raises(ValueError, match="the declared penalty"):
+        implicit_objective(cell(right + error))
+
+
 @pytest.mark.parametrize(
     ("cell", "minimiser", "point"),
     [  # an independent prototype, h = τ = 1, σ = 0.5 in the first line and 0.2 below
@@ -143,6 +155,22 @@ def test_the_second_moment_has_the_form_of_the_first_order_law():
 def test_digital_sgd_has_the_second_moment_of_its_gradient():
     found = second_moment(algorithm=digital_sgd, objective=BOWL)
     assert same(found, alpha**2 * (h**2 * (W - w_star) ** 2 + sigma**2))
+
+
+def test_every_moment_up_to_the_second_enters_the_second_moment():
+    # −W/4 − αx + |x|/2: its square has a constant, x, |x|, x² and x|x|
+    def step(state, hyper, gradient, ops):
+        return {"W": 0.75 * state.W - hyper.learning_rate * gradient + 0.5 * abs(gradient)}
+
+    bowl = (w - Rational(1, 10)) ** 2 / 2
+    found = second_moment(
+        algorithm=made(step, arrays=(), buffers=("W",)), objective=bowl, law=gaussian(0.5)
+    )
+    value = found.subs({W: Rational(2, 5), alpha: Rational(1, 4)}).evalf(25)
+    by_hand = normal_mean(
+        lambda x: (-mpmath.mpf(1) / 10 - x / 4 + abs(x) / 2) ** 2, Rational(3, 10), Rational(1, 2)
+    )
+    assert abs(value - by_hand) < 1e-20
 
 
 def test_an_increment_that_bends_with_the_gradient_has_no_closed_second_moment():
