@@ -133,6 +133,7 @@ def test_the_union_bound_counts_statistical_comparisons(result):
         "2 verdicts rest on 60 statistical comparisons; "
         "the chance that any of these misleads is at most 6e-05."
     )
+    assert "at most 3.3e-05." in report.union_bound([{**chance, "false_alarm": 3.21e-5}])
 
 
 def test_an_algorithm_nobody_transcribed_is_named(result):

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -205,10 +206,12 @@ def union_bound(results: Iterable[Result]) -> str:
         return "No verdict rests on a statistical comparison."
     statistical = sum(each["level"] == "statistical" for each in results)
     # The chance of any of several events is at most the sum of their chances.
-    bound = sum(each["false_alarm"] for each in results)
+    chance = sum(each["false_alarm"] for each in results)
+    # A bound is rounded up; the digits beyond the twelfth are the rounding of the sum.
+    bound = float(Context(prec=2, rounding=ROUND_CEILING).create_decimal(f"{chance:.12g}"))
     return (
         f"{statistical} verdicts rest on {comparisons} statistical comparisons; "
-        f"the chance that any of these misleads is at most {bound:.1g}."
+        f"the chance that any of these misleads is at most {bound:g}."
     )
 
 
