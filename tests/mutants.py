@@ -1,12 +1,8 @@
 """``python -m tests.mutants [NUMBER]``: plants small bugs; prints which of them no test notices.
 
-A mutant is an edit of one word of the numerical heart, in a copy of the checkout.  There run the
-doctests of the file and the `NEAREST` test files.  One that fails, or takes `LONGEST`, counts if it
-passes without the mutant.  A notice is remembered, a survival until a file of Python is edited.
-Kernels of healthy code are not found in the cache: digests of what they call are in their names.
-
-No library: mutmut's wrappers break `inspect.getsource`, from which kernels are printed; Cosmic Ray
-has one test command for all files.
+A mutant is an edit of one word of the heart that `mutants.toml` lists, in a copy of the checkout.
+There run the doctests of its file and the `NEAREST` test files.  One that fails or takes `LONGEST`
+counts if it passes without.  A notice is remembered, a survival until a file of Python is edited.
 """
 
 import functools
@@ -32,7 +28,7 @@ from tests.test_architecture import ROOT, SOURCES, file_of, imported_files, impo
 LISTED = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text())
 JOBS, NEAREST, LONGEST = 2, 8, 120  # the last in processor seconds
 TEST = f'ulimit -t {LONGEST}; exec timeout --foreground 1h "$0" -m pytest -qx -m "not slow" "$1"'
-RESULTS = ROOT / ".cache" / "mutants.jsonl"
+RESULTS = ROOT / ".mutants.jsonl"
 TESTS = {f"tests/{path.name}": path.read_text() for path in ROOT.glob("tests/test_*.py")}
 NAMES = {test: [file_of(name) for _, name in imports(text)] for test, text in TESTS.items()}
 GRAPH = imported_files({**SOURCES, **TESTS})
@@ -41,7 +37,6 @@ PAIRS += "break continue|min( max(|minimum( maximum(|any( all("
 EDITS = {a: b for pair in PAIRS.split("|") for a, b in (pair.split(), pair.split()[::-1])}
 EDITS |= {"**": "*", "not": "", "if": "if not", "elif": "elif not", "while": "while not"}
 SILENT = re.compile(r'raise |assert |stacklevel=|f"|TYPE_CHECKING|^ *@')  # computes nothing
-Mutant = tuple[str, str, str, int]  # a file, a line of it before and after, the line's number
 
 
 def edit(word: str, operand: bool, following: str) -> str | None:
@@ -55,8 +50,8 @@ def edit(word: str, operand: bool, following: str) -> str | None:
     return EDITS.get(word, EDITS.get(word + following, "")[:-1] or None)
 
 
-def mutants(file: str) -> list[Mutant]:
-    """Every mutant of a file."""
+def mutants(file: str) -> list[tuple]:
+    """Every mutant of a file: its name, a line of it before and after, the number of the line."""
     found, operand, lines = [], False, (ROOT / file).read_text().splitlines(keepends=True)
     for kind, word, (row, start), (_, end), _ in tokenize.generate_tokens(iter(lines).__next__):
         if kind in (tokenize.OP, tokenize.NAME, tokenize.NUMBER):
@@ -68,13 +63,12 @@ def mutants(file: str) -> list[Mutant]:
     return found
 
 
-def in_order() -> list[Mutant]:
+def in_order() -> list[tuple]:
     """The mutants that are not explained; the first ones are a sample stratified by file."""
     explained = {(each["file"], each["before"], each["after"]) for each in LISTED["mutant"]}
     placed = []
     for path in [path for name in LISTED["heart"] for path in ROOT.glob(f"aimctheory/{name}.py")]:
-        found = mutants(str(path.relative_to(ROOT)))
-        left = [each for each in found if each[:3] not in explained]
+        left = [each for each in mutants(str(path.relative_to(ROOT))) if each[:3] not in explained]
         left.sort(key=lambda each: blake2b(repr(each).encode()).digest())
         placed += [((k + 0.5) / len(left), each) for k, each in enumerate(left)]
     return [each for _, each in sorted(placed)]
@@ -87,8 +81,7 @@ def nearest(file: str) -> list[str]:
     for far in range(1, 9):
         away = dict.fromkeys([name for name in GRAPH if GRAPH[name] & away.keys()], far) | away
     tests = sorted(TESTS.keys() & away.keys(), key=lambda test: len(TESTS[test]))
-    named = Path(file).stem
-    tests.sort(key=lambda test: (away[test], named not in test, -NAMES[test].count(module)))
+    tests.sort(key=lambda t: (away[t], Path(file).stem not in t, -NAMES[t].count(module)))
     return [file, *tests[:NEAREST]]
 
 
@@ -98,7 +91,7 @@ def passes(test: str) -> bool:
     return run.returncode in (0, 5)  # 5: there are none
 
 
-def work(share: list[Mutant], copy: str, now: str) -> None:
+def work(share: list[tuple], copy: str, now: str) -> None:
     """Try mutants in a copy of the checkout, and write down which tests fail."""
     os.setsid()
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache"))
@@ -121,7 +114,7 @@ def work(share: list[Mutant], copy: str, now: str) -> None:
         sys.stderr.write(f"{k + 1} of {len(share)}: {file}:{row} {fate}\n")
 
 
-def recorded(now: str) -> dict[Mutant, str]:
+def recorded(now: str) -> dict[tuple, str]:
     """The test file that fails with each mutant tried so far, or "" for none."""
     tried = map(json.loads, RESULTS.read_text().splitlines())
     return {tuple(mutant): failed for mutant, failed, then in tried if then in ("", now)}
@@ -129,7 +122,6 @@ def recorded(now: str) -> dict[Mutant, str]:
 
 def main(number: int | None = None) -> None:
     """Plant mutants (without a number, all); print those unnoticed and the number noticed."""
-    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.touch()
     paths = sorted([*ROOT.glob("aimctheory/**/*.py"), *ROOT.glob("tests/**/*.py")])
     now = blake2b(b"".join(path.read_bytes() for path in paths), digest_size=9).hexdigest()
@@ -147,9 +139,8 @@ def main(number: int | None = None) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.join()
-    known = recorded(now)
-    tried = [each for each in chosen if each in known]
-    survivors = [each for each in tried if not known[each]]
+    tried = {each: failed for each, failed in recorded(now).items() if each in chosen}
+    survivors = [each for each in tried if not tried[each]]
     for file, before, after, row in survivors:
         sys.stdout.write(f"{file}:{row}\n    {before}\n    {after}\n")
     sys.stdout.write(f"{len(tried) - len(survivors)} of {len(tried)} mutants noticed\n")
