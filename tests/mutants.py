@@ -127,7 +127,8 @@ def main(number: int | None = None) -> None:
     now = blake2b(b"".join(path.read_bytes() for path in paths), digest_size=9).hexdigest()
     chosen, known, workers = in_order()[:number], recorded(now), []
     left = [each for each in chosen if each not in known]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for heard in (signal.SIGINT, signal.SIGTERM):  # also where Ctrl-C was ignored at the start
+        signal.signal(heard, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         with suppress(KeyboardInterrupt):
             for k in range(JOBS):
@@ -140,10 +141,9 @@ def main(number: int | None = None) -> None:
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.join()
     tried = {each: failed for each, failed in recorded(now).items() if each in chosen}
-    survivors = [each for each in tried if not tried[each]]
-    for file, before, after, row in survivors:
+    for file, before, after, row in [each for each in tried if not tried[each]]:
         sys.stdout.write(f"{file}:{row}\n    {before}\n    {after}\n")
-    sys.stdout.write(f"{len(tried) - len(survivors)} of {len(tried)} mutants noticed\n")
+    sys.stdout.write(f"{sum(map(bool, tried.values()))} of {len(tried)} mutants noticed\n")
 
 
 if __name__ == "__main__":
