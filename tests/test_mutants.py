@@ -10,6 +10,7 @@ from tests import mutants as planting
 from tests.mutants import LISTED, NEAREST, ROOT, in_order, mutants, nearest, passes
 
 FILE = "aimctheory/example.py"
+TEXT, PLANTED = "a = 1\nb = 2\n", "a = 1\nb = 3\n"
 
 
 @pytest.fixture
@@ -152,16 +153,15 @@ def test_a_file_passes_if_no_test_fails_or_hangs(tmp_path, monkeypatch, body, ri
 @pytest.mark.parametrize(
     ("failing", "written"),
     [
-        ({"near": "b = 3"}, ["near", ""]),
-        ({"far": "b = 3"}, ["far", ""]),
+        ({"near": [PLANTED]}, ["near", ""]),
+        ({"far": [PLANTED]}, ["far", ""]),
         ({}, ["", "now"]),
-        ({"near": "b"}, None),  # fails without the mutant as well
+        ({"near": [PLANTED, TEXT]}, None),  # fails without the mutant as well
     ],
 )
 def test_a_mutant_is_planted_taken_out_and_written_down(tmp_path, monkeypatch, failing, written):
-    file, text = "aimctheory/laws.py", "a = 1\nb = 2\n"
     (tmp_path / "root" / "aimctheory").mkdir(parents=True)
-    (tmp_path / "root" / file).write_text(text)
+    (tmp_path / "root" / FILE).write_text(TEXT)
     for name in ("PYTHONPATH", "AIMCTHEORY_CACHE"):
         monkeypatch.setenv(name, "restored after the test")
     monkeypatch.chdir(tmp_path)
@@ -170,12 +170,12 @@ def test_a_mutant_is_planted_taken_out_and_written_down(tmp_path, monkeypatch, f
     monkeypatch.setattr(planting.os, "setsid", lambda: None)
     monkeypatch.setattr(planting, "nearest", lambda file: ["near", "far"])
     monkeypatch.setattr(
-        planting, "passes", lambda test: failing.get(test, "none") not in Path(file).read_text()
+        planting, "passes", lambda test: Path(FILE).read_text() not in failing.get(test, [])
     )
-    mutant = (file, "b = 2", "b = 3", 2)
+    mutant = (FILE, "b = 2", "b = 3", 2)
     (tmp_path / "results").touch()
     planting.work([mutant], str(tmp_path / "copy"), "now")
-    assert (tmp_path / "copy" / file).read_text() == (tmp_path / "root" / file).read_text() == text
+    assert (tmp_path / "copy" / FILE).read_text() == (tmp_path / "root" / FILE).read_text() == TEXT
     lines = (tmp_path / "results").read_text().splitlines()
     assert [json.loads(line) for line in lines] == ([[list(mutant), *written]] if written else [])
 
