@@ -140,7 +140,7 @@ class Device:
                     raise ValueError(
                         f"{self!r}: {name} = {np.ravel(value)[bad]:.3g} at w = "
                         f"{np.ravel(point)[bad]:.3g} in its dynamic range, where a response has to "
-                        "be positive; use other numbers or another formula"
+                        "be positive; use other numbers, another formula or dynamic_range="
                     )
 
     def __repr__(self) -> str:
@@ -283,8 +283,7 @@ class Device:
     def symmetric_point(self) -> float:
         """The symmetric point w⋄.
 
-        Raises ValueError unless there is exactly one, naming those found, and for a device with
-        arrays.
+        Raises ValueError, naming those found, unless there is exactly one, and for arrays.
         """
         roots = self.symmetric_points()
         if len(roots) == 1 and roots[0].multiplicity is not None:
@@ -297,10 +296,13 @@ class Device:
         low, high = self.dynamic_range
         found = sum(root.multiplicity is not None for root in roots)
         rest = f" and {len(roots) - found} undecided" if found < len(roots) else ""
+        cure = "use other numbers, or symmetric_points() to choose one"
+        if found < len(roots) and not math.isfinite(high - low):
+            cure = "give the response dynamic_range=(low, high) with finite ends"
         raise ValueError(
             f"{self!r} has {found}{rest} symmetric points in [{low:g}, {high:g}] "
             f"({', '.join(f'w = {root}' for root in roots) or 'none'}) and exactly one is "
-            "needed; use other numbers, or symmetric_points() to choose one"
+            f"needed; {cure}"
         )
 
     def penalty_origin(self) -> float | Array:

@@ -176,8 +176,7 @@ def _exact(formula: Any, name: str) -> sympy.Expr:
         )
     decimals = expression.atoms(sympy.Float)
     for number in expression.atoms(sympy.Number, type(sympy.zoo), type(sympy.I)):
-        too_large = number in decimals and not math.isfinite(number)
-        if too_large or not (number.is_real and number.is_finite):
+        if not (number.is_real and number.is_finite and math.isfinite(number)):
             raise ValueError(
                 f"{name} contains {sympy.N(number, 6)}, which is not a finite real number that a "
                 "float holds; give finite real numbers, in other units if need be"
@@ -338,7 +337,12 @@ def _symmetric_points(response: Response) -> tuple[sympy.Expr, ...]:
         found = list(real_zeros(sympy.together(gap)) or ())
     else:
         shifts = [p.symbol for p in response.parameters if not p.symbol.is_positive]
-        found = [c for c in (_middle(response), *shifts) if _vanishes(gap.subs(w, c), numbers)]
+        found = []
+        for c in (sympy.S.Zero, _middle(response), *shifts):
+            place = value_at(c, numbers)  # the same place may come in two forms
+            is_new = all(abs(place - value_at(other, numbers)) > 1e-9 for other in found)
+            if is_new and _vanishes(gap.subs(w, c), numbers):
+                found.append(c)
     a, b = value_at(low, numbers), value_at(high, numbers)
     return tuple(dict.fromkeys(point for point in found if a < value_at(point, numbers) < b))
 

@@ -17,6 +17,7 @@ import math
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -299,7 +300,7 @@ def student(level: float, freedom: ArrayLike) -> Any:
     >>> round(student(0.05, 2), 3)
     4.303
     """
-    if not 0 < level < 1:
+    if not (isinstance(level, Real) and 0 < level < 1):
         raise ValueError(f"level = {level!r} is outside (0, 1); it is the chance of a false alarm")
     return as_number(-special.stdtrit(freedom, level / 2))
 

@@ -260,3 +260,31 @@ def test_names_and_averages_that_cannot_be_are_refused(case):
     attempt, said = NAMES[case]
     with pytest.raises(ValueError, match=said):
         attempt()
+
+
+AVERAGED = run(steps=40, averages=AVERAGES)
+
+
+@pytest.mark.parametrize("after", [-1, 2.5, "20", None], ids=repr)
+def test_an_average_begins_at_a_step(after):
+    with pytest.raises(ValueError, match=rf"after = {after!r} is not a step of the run"):
+        AVERAGED.mean("W", after=after)
+
+
+@pytest.mark.parametrize("level", [0, 1, np.nan, "0.05", None], ids=repr)
+def test_a_level_is_a_probability(level):
+    with pytest.raises(ValueError, match=rf"level = {level!r} is outside \(0, 1\)"):
+        AVERAGED.mean("W", level=level)
+
+
+def test_an_unknown_name_is_told_each_known_one_once():
+    with pytest.raises(ValueError, match=r"there is no 'Q' in this run; it has: ") as error:
+        AVERAGED.mean("Q")
+    known = str(error.value).split("it has: ")[1].split(", ")
+    assert sorted(known) == sorted({*AVERAGES, "W", "readout"})
+
+
+@pytest.mark.parametrize("ends", [(np.nan, 1), (-1, np.nan), (1, -1), (-np.inf, 1)], ids=repr)
+def test_a_lipschitz_constant_needs_two_ends_in_order(ends):
+    with pytest.raises(ValueError, match=r"bounded interval from low up to high.*give low < high"):
+        linear(tau=1).lipschitz("F", *ends)

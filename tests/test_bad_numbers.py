@@ -87,6 +87,7 @@ NO_FORMULAS = {
     "a complex slope": ({"up": 1 - 1j * w}, ["q_up", "I"]),
     "the root of a negative number": ({"up": 1 - sympy.sqrt(-2) * w}, ["q_up", "I"]),
     "a decimal beyond every float": ({"up": 1 - sympy.Float("1e400") * w}, ["1.00000E+400"]),
+    "an integer beyond every float": ({"up": 1 - 10**400 * w}, ["q_up", "1.00000E+400"]),
     "a range that is no number": ({"dynamic_range": (sympy.nan, 1)}, ["dynamic_range", "nan"]),
     "a range to complex infinity": ({"dynamic_range": (-1, sympy.zoo)}, ["dynamic_range", "zoo"]),
     "a complex range": ({"dynamic_range": (-1, sympy.I)}, ["dynamic_range", "I"]),

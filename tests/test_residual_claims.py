@@ -368,3 +368,25 @@ def test_skew_noise_turns_the_crossover_round(monkeypatch):
     assert shifted_crossover.lead(case) < 0  # the rule says that Analog SGD comes nearer
     w_T = exact.drift_root(analog_sgd, linear(tau=1, c=0.13), BOWL, noise)
     assert abs(exact.shifted_limit(linear(tau=1, c=0.3), noise)) < 0.8 * abs(w_T - 0.5)
+
+
+def test_the_crossover_needs_a_fast_array_that_settles_and_a_weight_in_reach(monkeypatch):
+    # Simulated at α = 0.02 with σ = 1, E∇f is −0.30 on this P, and −0.025 for Analog SGD; yet the
+    # rule says that Residual Learning comes nearer, since R_P(0) = 0.
+    G = -0.7 * w + 0.8 * w**2 + 0.7 * w**3
+    driven = Response(1 - G, 1 + G, dynamic_range=(-1, 0.8), id="driven")()
+    W, law = linear(tau=1, c=np.array([0.45])), gaussian(1.0)
+    setting = {"P": driven, "W": W, "law": law, "w_star": np.array([0.5])}
+    case = crossover_case(monkeypatch, setting)
+    assert unmet(shifted_crossover.claim, case) == {"P settles"}
+    assert shifted_crossover.lead(case) > 0.005
+    far = shifted_crossover.linear_pair([0.3], w_star=0.95)
+    case = crossover_case(monkeypatch, far)
+    assert unmet(shifted_crossover.claim, case) == {"W reaches its limit"}
+
+
+def test_the_limit_of_the_crossover_is_that_of_the_package(monkeypatch):
+    case = crossover_case(monkeypatch, shifted_crossover.PROBLEMS[0])
+    P, noise = shifted_crossover.PROBLEMS[0]["P"], shifted_crossover.NOISE
+    expected = exact.shifted_limit(P, noise)
+    np.testing.assert_allclose(shifted_crossover.limit(case), expected, atol=1e-12)

@@ -1,13 +1,13 @@
 """Antiderivatives of rational functions of the weight, or of an exponential of it.
 
-With t = e^{kw}, ∫ R(t) dw = ∫ R(t)/(kt) dt.  SymPy's rational integration is quick.  Results with
-complex logarithms or with sums over unknown roots are turned down.
+With t = e^{kw}, ∫ R(t) dw = ∫ R(t)/(kt) dt.  A fraction is split into partial fractions, because
+SymPy integrates a sum of them quickly, and may take minutes over their common fraction.
 """
 
 from __future__ import annotations
 
 import sympy
-from sympy.integrals.rationaltools import ratint
+from sympy.integrals.rationaltools import ratint, ratint_logpart, ratint_ratpart
 
 from aimctheory.certified.closed_form import common_unit, has_heavy_powers
 from aimctheory.notation import in_exponentials, w
@@ -55,8 +55,33 @@ def _rational_integral(formula: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | Non
     above, below = sympy.fraction(sympy.cancel(formula))
     if sympy.degree(below, x) > MOST_DEGREE or sympy.degree(above, x) > MOST_DEGREE:
         return None
-    found = ratint(above / below, x, real=True)
-    if found is None or found.has(sympy.RootSum, sympy.I, sympy.Integral):
-        return None
+    whole, rest = sympy.div(sympy.Poly(above, x), sympy.Poly(below, x))
+    # The second part has a denominator without multiple roots; the first one is integrated already.
+    found, simple = ratint_ratpart(rest.as_expr(), below, x)
+    found += whole.integrate(x).as_expr()
+    for piece in sympy.Add.make_args(sympy.apart(simple, x)):
+        logs = _logarithms(piece, x)
+        if logs is None:
+            return None
+        found += logs
     missed = sympy.cancel(sympy.together(sympy.diff(found, x) - formula))
     return found if missed == 0 else None
+
+
+def _logarithms(fraction: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | None:
+    """The integral of a partial fraction, or None where no short one is known.
+
+    It is a sum of logarithms, whose factors are the roots of polynomials that `ratint_logpart`
+    finds.  SymPy writes the sum with real numbers; it may take minutes over it unless these
+    polynomials are of degree two or of the form at^n + b.
+    """
+    above, below = sympy.fraction(sympy.cancel(fraction))
+    if sympy.degree(below, x) > 2:
+        parts = ratint_logpart(sympy.Poly(above, x), sympy.Poly(below, x), x, _t)
+        factors = [factor.as_poly(_t) for _, factor in parts]
+        if any(factor.degree() > 2 and len(factor.terms()) > 2 for factor in factors):
+            return None
+    found = ratint(fraction, x, real=True)
+    if found is None or found.has(sympy.RootSum, sympy.I, sympy.Integral):
+        return None
+    return found

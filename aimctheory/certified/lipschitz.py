@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import sympy
 
 from aimctheory.certified.extremes import extremes
@@ -39,13 +41,13 @@ def lipschitz(
             f"{owner} has no function {function!r}; choose one of {', '.join(formulas)}"
         )
     ends = [
-        end if given is None else rational(given)
+        end if given is None else rational(given) if math.isfinite(given) else sympy.sympify(given)
         for end, given in zip((pair.low, pair.high), (low, high), strict=True)
     ]
     if not (ends[0].is_finite and ends[1].is_finite and ends[0] < ends[1]):
         raise ValueError(
-            f"{owner}: a Lipschitz constant needs a bounded interval, not [{ends[0]}, "
-            f"{ends[1]}]; give low and high"
+            f"{owner}: a Lipschitz constant needs a bounded interval from low up to high, not "
+            f"[{ends[0]}, {ends[1]}]; give low < high"
         )
     return max(steepest(formula, *ends) for formula in formulas[function])
 

@@ -48,7 +48,7 @@ def _symmetric_points(pair: Pair, hints: tuple[sympy.Expr, ...]) -> tuple[Root, 
         return ()
     bounded_range = pair.low.is_finite and pair.high.is_finite
     middle = [(pair.low + pair.high) / 2] if bounded_range else []
-    return zeros(pair.gap, pair.low, pair.high, [*hints, *middle, sympy.S.Zero])
+    return zeros(pair.gap, pair.low, pair.high, [*hints, sympy.S.Zero, *middle])
 
 
 @functools.lru_cache(maxsize=256)

@@ -145,12 +145,29 @@ def _listed_zeros(
 ) -> tuple[Root, ...]:
     """The `listed` zeros on [low, high], which are all there are, with their multiplicities."""
     found = []
-    for zero in listed:
+    places = {zero: (outward(zero, down=True), outward(zero, down=False)) for zero in listed}
+    for zero, (a, b) in places.items():
         if low <= zero <= high:
-            order = _order(formula, zero)
-            a, b = outward(zero, down=True), outward(zero, down=False)
+            others = [place for other, place in places.items() if other != zero]
+            order = 1 if _is_crossed(formula, a, b, others) else _order(formula, zero)
             found.append(Root(_fraction(a), _fraction(b), order if 0 < order < 9 else None))
     return tuple(sorted(found, key=lambda root: root.low))
+
+
+def _is_crossed(formula: sympy.Expr, a: fmpq, b: fmpq, others: Iterable[Box]) -> bool:
+    """Whether balls alone prove the one listed zero on [a, b] simple; SymPy may take minutes.
+
+    The sign changes around it, so there is a zero; the slope does not change its sign, so it is the
+    only one, and simple; no other place that the list names is near, so it is the one on [a, b].
+    """
+    margin = b - a + (1 + abs(a)) / 2**40
+    low, high = a - margin, b + margin
+    if any(low <= end and start <= high for start, end in others):
+        return False
+    near = Curve(formula, *(sympy.Rational(int(x.p), int(x.q)) for x in (low, high)))
+    slope = near(hull(low, high), 1)
+    monotone = slope.is_finite() and not slope.contains(0)
+    return monotone and near.sign(low) * near.sign(high) < 0
 
 
 def _order(formula: sympy.Expr, point: sympy.Expr) -> int:
@@ -169,8 +186,11 @@ def enclosed_zeros(
     roots: list[Root] = []
     holes: list[Box] = []
     for hint in dict.fromkeys(hints):
-        known = _known(curve, hint) if hint.is_finite else None
-        if known is not None and not any(a <= known[1][0] <= b for a, b in holes):
+        # In a hole the one zero is known, of which this may be another form.
+        if not hint.is_finite or any(a <= outward(hint, down=True) <= b for a, b in holes):
+            continue
+        known = _known(curve, hint)
+        if known is not None:
             roots.append(known[0])
             holes.append(known[1])
     found, undecided = _search(curve, _complement((curve.low, curve.high), holes))

@@ -241,6 +241,8 @@ class Run:
 
     def _series(self, name: str, after: int) -> tuple[Array, NDArray[np.int64]]:
         """The batch means or records from step `after` on, (R, n, D), and the steps behind each."""
+        if not isinstance(after, int | np.integer) or after < 0:
+            raise ValueError(f"after = {after!r} is not a step of the run: 0, 1, 2, …")
         if name in self.averages:
             batches = self.averages[name]
             kept = batches.edges[:-1] >= after
@@ -258,7 +260,7 @@ class Run:
         if name == "readout":
             return self.readout
         if name not in self.states:
-            known = ", ".join([*self.averages, *self.states, "readout"])
+            known = ", ".join(dict.fromkeys([*self.averages, *self.states, "readout"]))
             raise ValueError(f"there is no {name!r} in this run; it has: {known}")
         return self.states[name]
 

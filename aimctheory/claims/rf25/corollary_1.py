@@ -100,6 +100,7 @@ def observe(P, W, law, gamma, alpha, replicates, time):
         P_ratio=P.ratio(0.0),
         P_slope=(P.ratio(1e-5) - P.ratio(-1e-5)) / 2e-5,
         W_ratio=W.ratio(W_STAR),
+        W_range=np.array(W.dynamic_range),
         gamma=gamma,
         Sigma=law.mean_abs(0.0),
     )
@@ -109,13 +110,15 @@ claim = Claim(
     "rf25-corollary-1",
     "Residual Learning is exact, at the rate √α",
     r"If $P=0$ is a symmetric point (Assumption 5), $E\nabla f(\bar W)\to0$ as $\alpha\to0$ (ours: "
-    r"if $P$ settles, and $\propto\sqrt\alpha$ where $R_P'(0)\ne0$ and $R_W(W^*)\ne0$).",
+    r"if $W^*$ lies inside $W$'s range and $P$ settles, and $\propto\sqrt\alpha$ where "
+    r"$R_P'(0)\ne0$ and $R_W(W^*)\ne0$).",
     Source("RF25", "sharper than Corollary 1, p. 8"),
     expected="holds",
     level="statistical",
     relation=rate(along="alpha", order=0.5, kind="exactly"),
     hypotheses={
         "Assumption 5": lambda c: abs(c.P_ratio) < 1e-12,
+        "W* lies inside W's range": lambda c: c.W_range[0] < W_STAR < c.W_range[1],
         "P settles: f''γ + ΣR_P'(0) > 0": lambda c: c.gamma + c.Sigma * c.P_slope > 0,
         "R_P'(0) ≠ 0": lambda c: abs(c.P_slope) > 1e-3,
         "R_W(W*) ≠ 0": lambda c: abs(c.W_ratio) > 1e-3,

@@ -19,7 +19,7 @@ from aimctheory.notation import Source
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.statistics import replicate_mean
 
-NOISE = gaussian(0.5)
+NOISE, GAMMA = gaussian(0.5), 0.4
 
 
 def linear_pair(c_P, c_W=None, tau=1.0, law=NOISE, w_star=0.5):
@@ -49,7 +49,7 @@ def instances(scale, problems=PROBLEMS):
 
 def observe(P, W, law, w_star, runs):
     """By how much E∇f is nearer to 0 with Residual Learning, as a share of the larger; and w_T."""
-    residual = replicate_mean(limits(P, W, law, w_star, 0.4, runs))
+    residual = replicate_mean(limits(P, W, law, w_star, GAMMA, runs))
     hyper = {"learning_rate": 0.00125}
     analog = replicate_mean(means(analog_sgd, {"W": W}, law, w_star, runs, hyper, 240_000))
     larger = np.maximum(abs(analog.value), abs(residual.value))
@@ -59,6 +59,10 @@ def observe(P, W, law, w_star, runs):
         half_width=(analog.half_width + residual.half_width) / larger,
         w_T=drift_root(analog_sgd, W, quadratic(1.0, w_star), law),
         w_star=w_star,
+        gamma=GAMMA,
+        low=like + W.dynamic_range[0],
+        high=like + W.dynamic_range[1],
+        mean_abs=law.mean_abs,
         P_up=P.q_up,
         P_down=P.q_down,
         W_up=W.q_up,
@@ -87,6 +91,28 @@ def lead(c):
     return abs(R_W(c, c.w_T)) - abs(R_P(c, 0.0))
 
 
+def limit(c):
+    """Where Residual Learning stops: the zero g of (10), RF25 p. 7, at P = 0."""
+    g = 0 * c.w_star
+    for _ in range(60):  # each iteration shrinks the error by |R_P(0)| or more
+        g = -R_P(c, 0.0) * c.mean_abs(g)
+    return g
+
+
+def settles(c):
+    """Whether γ(1 + m'R) + mR' > 0 at P = 0: the slope of P's drift over F, RF25 p. 7 (10)."""
+    g, step = limit(c), 1e-5
+    slope = (R_P(c, step) - R_P(c, -step)) / (2 * step)
+    m_slope = (c.mean_abs(g + step) - c.mean_abs(g - step)) / (2 * step)
+    return c.gamma * (1 + m_slope * R_P(c, 0.0)) + c.mean_abs(g) * slope > 1e-6
+
+
+def within_reach(c):
+    """Whether W, which stops at w* + g, RF25 p. 7, does so inside its range."""
+    goal = c.w_star + limit(c)
+    return (c.low < goal) & (goal < c.high)
+
+
 def alone(**change):
     """Instances of one problem, for a mutant."""
     return lambda scale: instances(scale, [linear_pair(**change)])
@@ -96,14 +122,16 @@ claim = Claim(
     "rf25-shifted-crossover",
     "A shift can make Residual Learning worse than Analog SGD",
     r"When $c_{\rm Lin}$ is perturbed from 0.1 to 0.3, Tiki-Taka degrades dramatically and even "
-    r"becomes worse than Analog SGD (ours: under symmetric noise iff $|R_P(0)|>|R_W(w_T)|$, as "
-    r"$\alpha\to0$).",
+    r"becomes worse than Analog SGD (ours: under symmetric noise, if $P$ settles and $W$ reaches "
+    r"its limit, iff $|R_P(0)|>|R_W(w_T)|$, as $\alpha\to0$).",
     Source("RF25", "Fig. 2 and text, p. 3"),
     expected="holds",
     level="statistical",
     relation=at_least(error=lambda c, sign: (-sign * c.measured_lead, c.half_width)),
     hypotheses={
         "symmetric noise": lambda c: abs(c.skew) < 1e-12,
+        "W reaches its limit": within_reach,
+        "P settles": settles,
         "no tie that the intervals cannot resolve": lambda c: abs(lead(c)) > 0.005,
     },
     instances=instances,
