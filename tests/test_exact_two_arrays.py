@@ -12,9 +12,11 @@ from aimctheory import exact
 from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.residual_learning import residual_learning, residual_learning_v2
 from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
-from aimctheory.laws import gaussian, rademacher, two_point
+from aimctheory.exact.two_arrays import two_arrays
+from aimctheory.laws import gaussian, rademacher, two_point, two_point_frozen
 from aimctheory.notation import w
 from aimctheory.objectives.quadratic import quadratic
+from aimctheory.objectives.record import Constant, Objective
 from aimctheory.response import Response
 
 BOWL, NOISE, MIXING = quadratic(minimiser=0.5), gaussian(0.5), 0.4
@@ -42,7 +44,7 @@ def test_the_square_root_law_is_the_limit_of_the_mean_field():
     hyper = rates([1e-3, 1e-5, 1e-7])
     whole = mean_field(linear(tau=1), hyper)
     leading = exact.zero_shifted_law(linear(tau=1), BOWL, NOISE, hyper)
-    for name in ("gradient", "P", "fast_variance"):
+    for name in ("gradient", "P", "fast_variance", "mean_square_gradient"):
         ratio = getattr(whole, name) / getattr(leading, name)
         assert np.all(np.diff(np.abs(ratio - 1)) < 0)
         assert ratio[-1] == pytest.approx(1.0, abs=1e-3)
@@ -131,9 +133,35 @@ def test_the_square_root_law_holds_on_cells_and_bowls_that_are_not_of_size_one()
     bowl, hyper = quadratic(curvature=1.7, minimiser=0.4), rates(1e-6)
     whole = exact.residual_mean_field(residual_learning, cell, bowl, NOISE, hyper)
     leading = exact.zero_shifted_law(cell, bowl, NOISE, hyper)
-    for name in ("gradient", "P", "fast_variance", "signal_variance"):
+    for name in ("gradient", "P", "fast_variance", "signal_variance", "mean_square_gradient"):
         assert getattr(whole, name) == pytest.approx(getattr(leading, name), rel=1e-3)
     assert abs((whole.W - 0.4) / (leading.W - 0.4) - 1) < 1e-3
+
+
+def test_the_law_of_small_rates_has_all_terms_where_nothing_is_symmetric():
+    # R_P'(0), F_P'(0), E sign ξ, ∇f'' and R_W(w*) are all different from 0.
+    fast = Response(up=1.5 * (1 - w) * (1 + 0.4 * w), down=1.5 * (1 + w) * (1 + 0.2 * w))()
+    bent = Objective(
+        id="bent",
+        title="",
+        shape=(1, 1),
+        value=np.sum,
+        gradient=lambda w, p, ops: 1.7 * (w - 0.4) + 0.9 * (w - 0.4) * (w - 0.4),
+        minimiser=Constant(0.4),
+    )
+    cells, law, hyper = (
+        {"P": fast, "W": soft_bounds(tau_max=0.7, tau_min=-1.6)},
+        two_point_frozen(0.3, 0.3),
+        rates([1e-4, 1e-6]),
+    )
+    whole = exact.residual_mean_field(residual_learning, cells, bent, law, hyper)
+    leading = exact.zero_shifted_law(cells, bent, law, hyper)
+    for name in ("gradient", "P", "fast_variance", "mean_square_gradient"):
+        off = np.abs(getattr(whole, name) / getattr(leading, name) - 1)
+        assert np.all(off < [0.03, 0.003])
+    for name in ("W", "readout"):
+        off = np.abs((getattr(whole, name) - 0.4) / (getattr(leading, name) - 0.4) - 1)
+        assert np.all(off < [0.03, 0.003])
 
 
 def test_ideal_arrays_have_no_bias():
@@ -147,6 +175,82 @@ def test_the_crossover_is_where_both_gradients_have_one_size():
     root = exact.drift_root(analog_sgd, cell, BOWL, NOISE)
     assert 0.2 < c < 0.3  # [M] §6.3: between the two
     assert abs(root - 0.5) == pytest.approx(abs(exact.shifted_limit(cell, NOISE)), abs=1e-12)
+
+
+def test_the_crossover_may_lie_at_an_end_and_names_the_better_algorithm_elsewhere():
+    centred, shifted = (
+        quadratic(minimiser=0.0),
+        lambda c: {"P": linear(tau=1, c=c), "W": linear(tau=1)},
+    )
+    assert exact.crossover(shifted, centred, NOISE, 0.0, 0.5) == 0.0
+    with pytest.raises(
+        ValueError, match=r"Analog SGD is the better one at both c = 0\.1 and c = 0\.5"
+    ):
+        exact.crossover(shifted, centred, NOISE, 0.1, 0.5)
+
+
+def test_a_shift_of_the_range_to_0_leaves_no_shifted_limit():
+    for shift in (1.0, -1.0):
+        with pytest.raises(ValueError, match="starts at 0, outside its range"):
+            exact.shifted_limit(soft_bounds(w_0=shift, tau_max=1, tau_min=-1), NOISE)
+
+
+def test_a_sweep_of_shifted_limits_is_its_single_limits():
+    c, sigma = np.array([[0.3], [-0.7]]), np.array([0.5, 0.2, 0.0])
+    swept = exact.shifted_limit(linear(tau=1, c=c), gaussian(sigma))
+    assert swept.shape == (2, 3)
+    one = exact.shifted_limit(linear(tau=1, c=0.3), gaussian(0.2))
+    assert swept[:, 1] == pytest.approx(
+        [one, exact.shifted_limit(linear(tau=1, c=-0.7), gaussian(0.2))]
+    )
+    assert swept[:, 2] == pytest.approx([0.0, 0.0], abs=1e-200)
+    assert one == pytest.approx(0.3 * gaussian(0.2).mean_abs(one), abs=1e-16)
+
+
+# ---- the linear noise of both arrays ---------------------------------------------------------
+
+
+def test_the_start_of_the_search_has_the_variances_of_a_linear_recursion():
+    alpha, h, read, b = 0.3, 1.7, 0.2, np.array([1.0, 0.3, 0.05])
+    noise = {"gradient": NOISE, "read": gaussian(read)}
+    hyper = {**rates(alpha), "filter_rate": b}
+    arrays = two_arrays(residual_learning_v2, ideal(), quadratic(h, 0.5), noise, hyper)
+    W, P = np.full(3, 0.4), np.zeros(3)
+    rho = 1 - alpha * h * MIXING
+    rest = arrays.rest(W)
+    v = alpha**2 * (0.25) / (1 - rho**2)  # at rest the gradient is 0
+    assert rest == pytest.approx(np.full(3, 0.1 / MIXING), abs=1e-13)
+    assert arrays.fast_variance(W, rest) == pytest.approx(np.full(3, v), rel=1e-13)
+    lags = rho ** np.arange(1, 4000)
+    for i in range(3):  # H = bΣ(1 − b)ⁿ(P + ε)ₙ, and P's covariances are ρⁿv
+        kept = (1 - b[i]) ** np.arange(4000)
+        paired = v * (
+            kept @ kept + 2 * sum(kept[n:] @ kept[:-n] * lags[n - 1] for n in range(1, 60))
+        )
+        stated = arrays.signal_variance(W, rest)[i]
+        assert stated == pytest.approx(b[i] ** 2 * (paired + read**2 * kept @ kept), rel=1e-6)
+    assert arrays.diffusion(W, P) == pytest.approx(np.full(3, (h * 0.1) ** 2 + 0.25), rel=1e-13)
+
+
+def test_the_derivatives_of_the_fast_drift_are_its_differences():
+    cells = {"P": soft_bounds(tau_max=0.7, tau_min=-1.6), "W": linear(tau=1)}
+    arrays = two_arrays(residual_learning, cells, quadratic(1.7, 0.5), NOISE, rates(0.1))
+    W, P, d = np.array(0.45), np.array(0.2), 1e-5
+
+    def drift(W, P):
+        return arrays.fast_update.drift(P, 1.7 * (W + MIXING * P - 0.5))
+
+    found = arrays.derivatives(W, P)
+    assert found.by_fast == pytest.approx((drift(W, P + d) - drift(W, P - d)) / (2 * d), abs=1e-9)
+    assert found.by_slow == pytest.approx((drift(W + d, P) - drift(W - d, P)) / (2 * d), abs=1e-9)
+
+
+def test_a_fast_array_out_of_reach_rests_at_the_end_of_its_range():
+    cells = {"P": linear(tau=0.5), "W": linear(tau=4)}
+    arrays = two_arrays(residual_learning, cells, BOWL, gaussian(0.0), rates(0.1))
+    # γP = w* − W without noise: P = (0.5 − W)/0.4, within ±0.5
+    found = arrays.rest(np.array([-3.0, 0.2, 0.5, 0.6, 2.0]))
+    assert found == pytest.approx([0.5, 0.5, 0.0, -0.25, -0.5], abs=1e-13)
 
 
 # ---- what is refused -------------------------------------------------------------------------
