@@ -12,7 +12,7 @@ from aimctheory.algorithms.analog_sgd import analog_sgd
 from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.catalogue import linear, power, soft_bounds
 from aimctheory.exact.rest_point import rest_point
-from aimctheory.laws import gaussian
+from aimctheory.laws import gaussian, uniform
 from aimctheory.objectives.quadratic import quadratic
 from aimctheory.objectives.record import Constant, Objective
 
@@ -62,6 +62,16 @@ def test_a_minimiser_outside_the_range_has_the_root_that_it_has_alone():
     coupled = exact.drift_root(analog_sgd, cell, quadratic(np.diag(h), minimiser), law)
     single = exact.drift_root(analog_sgd, cell, quadratic(h, minimiser), law)
     assert coupled == pytest.approx(single, abs=1e-14)
+
+
+def test_a_linearised_point_at_the_very_ends_of_the_range_begins_no_search():
+    # Σ = 1/2 and R' = 1: W^S = 1.5/(1 + 1/2) = 1 in size, where the range ends.
+    h, minimiser, law = np.ones(2), np.array([-1.5, 1.5]), uniform(1 / np.sqrt(3))
+    bowl = quadratic(np.diag(h), minimiser)
+    assert np.array_equal(exact.linearised(linear(tau=1), bowl, law), [-1.0, 1.0])
+    root = exact.drift_root(analog_sgd, linear(tau=1), bowl, law)
+    g = root - minimiser  # E|g + ξ| = (g² + 1)/2 within the noise
+    assert np.max(np.abs(g + (g**2 + 1) / 2 * root)) < 1e-14
 
 
 def test_digital_sgd_on_coupled_coordinates_rests_at_the_minimiser_wherever_it_begins():
