@@ -115,7 +115,6 @@ def bracketed(function: Function, low: Array, high: Array, within: float | Array
     a, b = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
     fa, fb = function(a), function(b)
     t = np.full(a.shape, 0.5)
-    best = np.where(np.abs(fa) < np.abs(fb), a, b)
     # Elements that are done divide by zero, and a function may overflow at a far end.
     with np.errstate(all="ignore"):
         for _ in range(200):  # bisection alone shrinks a bracket to ε of it in 53
