@@ -5,6 +5,8 @@ Those are simulations of ALD cells with h = 1, w* = 0.5, σ = 0.5, γ = 0.4 and 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -304,3 +306,29 @@ def test_the_square_root_law_and_the_limit_refuse_what_they_are_not_for():
         exact.shifted_limit(linear(tau=1, c=0.3), two_point(0.1, 1.0))
     with pytest.raises(ValueError, match="Residual Learning is the better one at both"):
         exact.crossover(lambda c: linear(tau=1, c=c), BOWL, NOISE, 0.0, 0.1)
+
+
+def test_one_entry_of_a_sweep_that_is_out_of_reach_refuses_it():
+    flat = Response(
+        up=1 - w**3, down=1 + w**3
+    )()  # R_P'(0) = 0: without mixing nothing holds P at 0
+    with pytest.raises(ValueError, match=r"ΣR_P'\(0\) = 0 has to be above 0; give a larger mixing"):
+        exact.zero_shifted_law(flat, BOWL, NOISE, rates(0.05, np.array([0.4, 0.0])))
+    with pytest.raises(ValueError, match="fast array with symmetric point 0"):
+        exact.zero_shifted_law(linear(tau=1, c=np.array([0.0, 0.3])), BOWL, NOISE, rates(0.05))
+    with pytest.raises(ValueError, match=r"learning_rate = 5: a step of P reverses"):
+        mean_field(linear(tau=1), rates(np.array([0.05, 5.0])))
+    hyper = rates(np.array([0.02, 0.6]))
+    with pytest.raises(ValueError, match=r"learning_rate = 0\.6: a step of P leaves its range"):
+        mean_field(soft_bounds(tau_max=0.7, tau_min=-1.6), hyper)
+
+
+def test_a_minimiser_that_is_not_known_a_late_threshold_and_a_misspelt_stream_are_refused():
+    lost = replace(BOWL, minimiser=Constant(None, "unknown"))
+    with pytest.raises(ValueError, match="for a known minimiser"):
+        exact.zero_shifted_law(linear(tau=1), lost, NOISE, rates(0.05))
+    problem = residual_learning_v2, linear(tau=1), BOWL
+    with pytest.raises(ValueError, match="threshold > 0"):
+        exact.residual_mean_field(*problem, NOISE, {**rates(0.05), "threshold": [0.0, 0.1]})
+    with pytest.raises(ValueError, match="has no noise stream 'reed'; it has: gradient, read"):
+        exact.residual_mean_field(*problem, {"gradient": NOISE, "reed": NOISE}, rates(0.05))
