@@ -72,11 +72,15 @@ def test_a_half_line_is_searched_up_to_its_end_and_about_the_given_point():
 
 
 def test_a_zero_known_to_a_share_of_the_sampling_costs_fewer_calls_and_is_that_near():
-    quick, whole = Watched(lambda x: np.cbrt(x - 0.123)), Watched(lambda x: np.cbrt(x - 0.123))
-    rough = only_zero(quick, (-1.0, 1.0), (), "T", samples=40, share=0.3)
-    assert 1e-12 < abs(rough - 0.123) < 0.3 * np.pi / 40
-    sharp = only_zero(whole, (-1.0, 1.0), (), "T", samples=40)
-    assert sharp == pytest.approx(0.123, abs=1e-15)
+    target = np.linspace(-0.93, 0.93, 19)
+    quick, whole = (Watched(lambda x: np.cbrt(x - target)) for _ in range(2))
+    rough = only_zero(quick, (-1.0, 1.0), (19,), "T", samples=40, share=0.05)
+    gaps = np.diff(quick.seen[0].reshape(-1, 19)[:, 0])
+    off = np.abs(rough - target)
+    assert np.all(off < 0.05 * gaps[np.searchsorted(np.cumsum(gaps) - 1.0, target)])
+    assert np.max(off) > 1e-12
+    sharp = only_zero(whole, (-1.0, 1.0), (19,), "T", samples=40)
+    assert sharp == pytest.approx(target, abs=1e-15)
     assert len(quick.seen) < len(whole.seen)
 
 

@@ -138,7 +138,7 @@ def _balanced(arrays: TwoArrays) -> tuple[Array, FastLaw]:
     by_fast, by_slow = arrays.derivatives(start, P)
     other = _across(transfer, start, by_slow / by_fast, arrays.slow.dynamic_range)
     scale = np.sqrt(law_at(start).all_signal_variance())
-    W = bracketed(transfer, start, other, within=ACCURACY * scale + 1e-15)
+    W = bracketed(transfer, start, other, within=ACCURACY * scale)
     law, finer = law_at(W), law_at(W, 3 * SIZE // 2)
     if np.any(law.strayed > UNSETTLED):
         raise ValueError(
