@@ -104,6 +104,8 @@ def test_a_start_at_rest_and_one_with_a_steady_residual_end_the_search():
     with pytest.raises(ValueError, match=r"the wall was not found from this start in 7 steps"):
         rest_point(wall, lambda x: np.eye(1) * 1e-3, [0.9], (-1, 1), "the wall", steps=7)
     assert len(wall.seen) == 8
+    # Steps of the flow, −T/(J + 1/δ) with δ = 1/(2‖J‖): a third of T/J, and they do not grow.
+    assert np.abs(np.diff(np.concatenate(wall.seen))) == pytest.approx(np.full(7, 1 / 3))
 
 
 def test_saturation_is_told_by_the_width_of_the_range_at_either_end():

@@ -128,6 +128,16 @@ def test_the_grid_spans_what_a_bounded_noise_lets_the_chain_visit():
     assert found.variance == pytest.approx(0.35 * sigma**2 / (h * (2 - 0.35 * h)), rel=1e-9)
 
 
+def test_a_chain_that_oversteps_its_minimiser_leaves_the_turning_points_by_one_step():
+    # 1 < αh: one step leads from one side of w* ± b/h beyond the other.
+    h, sigma, alpha = 2.0, 0.5, 0.525
+    found = exact.stationary_law(ideal(), quadratic(h, 0.3), uniform(sigma), alpha)
+    reach = np.sqrt(3.0) * sigma / h * (abs(1 - alpha * h) + alpha * h)
+    assert (found.grid[0], found.grid[-1]) == pytest.approx([0.3 - reach, 0.3 + reach], rel=2e-3)
+    assert found.variance == pytest.approx(alpha * sigma**2 / (h * (2 - alpha * h)), rel=1e-3)
+    assert abs(found.mean - 0.3) < found.error < 1e-3 * sigma
+
+
 def test_a_skew_noise_reaches_further_to_one_side():
     p, sigma = 0.2, 0.4  # atoms σ√((1−p)/p) and −σ√(p/(1−p)), on an ideal cell
     law = two_point_frozen(sigma, p)
