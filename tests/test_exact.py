@@ -230,6 +230,23 @@ def test_the_mean_of_one_pulse_is_minus_alpha_T(cell):
     assert np.max(np.abs(found.value + alpha * T(x))) < 1e-15
 
 
+@pytest.mark.parametrize("law", [*LAWS, two_point(0.4, 1.0)], ids=repr)
+def test_the_mean_square_of_one_pulse_is_alpha_squared_D(law):
+    cell, alpha, x = (
+        soft_bounds(w_0=0.1, tau_max=1.2, tau_min=-0.9),
+        0.05,
+        np.linspace(-0.6, 0.8, 5),
+    )
+
+    def square(noisy):
+        d = -alpha * noisy
+        return np.square(d * np.where(d >= 0, cell.q_up(x), cell.q_down(x)))
+
+    D = exact.effective_update(analog_sgd, cell, quadratic(1.0, 0.2), law).diffusion(x, x - 0.2)
+    found = exact.one_step_expectation(square, law, x - 0.2, x)
+    assert found.value == pytest.approx(alpha**2 * D, rel=1e-12)
+
+
 def test_the_error_of_an_expectation_covers_a_kink_elsewhere():
     law = gaussian(1.0)
     found = exact.one_step_expectation(lambda g: np.abs(g - 0.3), law, 0.0)

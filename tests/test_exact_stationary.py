@@ -15,7 +15,7 @@ from aimctheory.algorithms.digital_sgd import digital_sgd
 from aimctheory.catalogue import exponential, ideal, linear, power, soft_bounds
 from aimctheory.exact import stationary
 from aimctheory.exact.quadrature import noise_points
-from aimctheory.laws import gaussian, rademacher, two_point, uniform
+from aimctheory.laws import gaussian, rademacher, two_point, two_point_frozen, uniform
 from aimctheory.objectives.quadratic import quadratic
 
 
@@ -115,6 +115,47 @@ def test_ex24_theorem_3_tends_to_one_times_sigma_squared_S(alpha, ratio):  # [M]
     found = exact.stationary_law(linear(tau=1), bowl, law, alpha)
     S = found.expectation(lambda w: w**2 / (1 - w**2))
     assert found.mean_square_gradient / (0.01 * S) == pytest.approx(ratio, abs=0.006)
+
+
+def test_the_grid_spans_what_a_bounded_noise_lets_the_chain_visit():
+    # An ideal cell under uniform noise stays within w* ± b/h, b = √3 σ, whatever the rate.
+    h, sigma, w_star = 2.0, 0.5, 0.3
+    found = exact.stationary_law(ideal(), quadratic(h, w_star), uniform(sigma), 0.35)
+    reach = np.sqrt(3.0) * sigma / h
+    inset = np.cos(np.pi / (2 * len(found.grid)))  # Chebyshev points stop short of the ends
+    ends = [w_star - reach * inset, w_star + reach * inset]
+    assert (found.grid[0], found.grid[-1]) == pytest.approx(ends, abs=1e-13)
+    assert found.variance == pytest.approx(0.35 * sigma**2 / (h * (2 - 0.35 * h)), rel=1e-9)
+
+
+def test_a_chain_that_oversteps_its_minimiser_leaves_the_turning_points_by_one_step():
+    # 1 < αh: one step leads from one side of w* ± b/h beyond the other.
+    h, sigma, alpha = 2.0, 0.5, 0.525
+    found = exact.stationary_law(ideal(), quadratic(h, 0.3), uniform(sigma), alpha)
+    reach = np.sqrt(3.0) * sigma / h * (abs(1 - alpha * h) + alpha * h)
+    assert (found.grid[0], found.grid[-1]) == pytest.approx([0.3 - reach, 0.3 + reach], rel=2e-3)
+    assert found.variance == pytest.approx(alpha * sigma**2 / (h * (2 - alpha * h)), rel=1e-3)
+    assert abs(found.mean - 0.3) < found.error < 1e-3 * sigma
+
+
+def test_a_skew_noise_reaches_further_to_one_side():
+    p, sigma = 0.2, 0.4  # atoms σ√((1−p)/p) and −σ√(p/(1−p)), on an ideal cell
+    law = two_point_frozen(sigma, p)
+    found = exact.stationary_law(linear(tau=4), quadratic(minimiser=0.5), law, 0.05)
+    mirrored = exact.stationary_law(
+        linear(tau=4), quadratic(minimiser=-0.5), two_point_frozen(sigma, 1 - p), 0.05
+    )
+    assert found.mean == pytest.approx(-mirrored.mean, abs=1e-12)
+    assert found.variance == pytest.approx(mirrored.variance, rel=1e-11)
+
+
+def test_one_number_in_an_array_is_served_and_an_array_of_rates_is_not():
+    bowl, law = quadratic(minimiser=0.5), gaussian(0.2)
+    plain = exact.stationary_law(linear(tau=1, c=0.3), bowl, law, 0.05)
+    boxed = exact.stationary_law(linear(tau=1, c=np.array([0.3])), bowl, law, 0.05)
+    assert boxed.mean == plain.mean
+    with pytest.raises(ValueError, match=r"have the shape \(2,\)"):
+        exact.stationary_law(linear(tau=1), bowl, law, np.array([0.1, 0.2]))
 
 
 # ---- the first order in α --------------------------------------------------------------------

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import ArrayLike
+from scipy.special import erf
 
 from aimctheory.algorithms.record import Algorithm
 from aimctheory.algorithms.residual_learning import residual_learning
@@ -137,7 +138,7 @@ def _balanced(arrays: TwoArrays) -> tuple[Array, FastLaw]:
     by_fast, by_slow = arrays.derivatives(start, P)
     other = _across(transfer, start, by_slow / by_fast, arrays.slow.dynamic_range)
     scale = np.sqrt(law_at(start).all_signal_variance())
-    W = bracketed(transfer, start, other, within=ACCURACY * scale + 1e-15)
+    W = bracketed(transfer, start, other, within=ACCURACY * scale)
     law, finer = law_at(W), law_at(W, 3 * SIZE // 2)
     if np.any(law.strayed > UNSETTLED):
         raise ValueError(
@@ -202,7 +203,7 @@ def zero_shifted_law(
     û = R_W(w*) E|û + Z| (Z standard normal), u = f''γ(P − P̄) and m'(0) = E sign ξ,
 
         ∇f = −E[(Σ + m'(0)u) R_P(P)] − ½ασ² E F_P'(P),
-        E‖∇f‖² = ∇f² + v_P(f''²γ² + f''βF_W(w*)/(αF_P(0))).
+        E‖∇f‖² = ∇f² + v_P(f''²γ² + f''βs/(αF_P(0))),    s = F_W(w*) − G_W(w*) E sign(û + Z).
 
     A derivative R_P⁽ⁿ⁾(0) gives the order n/2 and F_P⁽ᵏ⁾(0) the order (k + 1)/2, odd n and even k
     only where R_W(w*) ≠ 0.  So the bias is of order √α where R_P'(0) and R_W(w*) are not 0, and of
@@ -239,11 +240,13 @@ def zero_shifted_law(
             "be above 0; give a larger mixing"
         )
     variance = np.broadcast_to(alpha * law.sigma**2 * F / (2.0 * stiffness), arrays.shape)
-    P = self_consistent(arrays.slow.ratio(W), gaussian(1.0)) * np.sqrt(variance)
+    mean = self_consistent(arrays.slow.ratio(W), gaussian(1.0))  # û
+    P = mean * np.sqrt(variance)
     slope = mean_abs_jet(law, variable(zero.value), Jet(zero.value)).first  # m'(0)
     pull, tilted, drift = _over_normal(arrays.fast, P, variance)
     g = -Sigma * pull - slope * h * gamma * tilted - alpha * law.sigma**2 / 2.0 * drift
-    loop = h * arrays.transfer_rate * arrays.slow.mean_response(W)
+    push = arrays.slow.mean_response(W) - erf(mean / np.sqrt(2.0)) * arrays.slow.asymmetry(W)
+    loop = h * arrays.transfer_rate * push
     spread = variance * ((h * gamma) ** 2 + loop / (alpha * F))  # the variance of ∇f
     readout = W + (g - bowl.second * spread / (2.0 * h**2)) / h
     return _broadcast(

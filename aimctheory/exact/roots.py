@@ -101,10 +101,10 @@ def _taken(values: Array, place: NDArray[np.int64]) -> Array:
 def _close(function: Function, x: Array, place: NDArray[np.int64], share: float) -> Array:
     """The zero between the points x[place] and x[place + 1] of each element."""
     low, high = _taken(x, place), _taken(x, place + 1)
-    return bracketed(function, low, high, within=share * (high - low) + 1e-300)
+    return bracketed(function, low, high, within=share * (high - low))
 
 
-def bracketed(function: Function, low: Array, high: Array, within: float | Array = 1e-300) -> Array:
+def bracketed(function: Function, low: Array, high: Array, within: float | Array = 0.0) -> Array:
     """The zero between `low` and `high`, where `function` has opposite signs, to the last bits.
 
     With `within` the zero is known to that distance only, or to the last bits if that is more.
@@ -115,7 +115,6 @@ def bracketed(function: Function, low: Array, high: Array, within: float | Array
     a, b = np.asarray(low, dtype=float), np.asarray(high, dtype=float)
     fa, fb = function(a), function(b)
     t = np.full(a.shape, 0.5)
-    best = np.where(np.abs(fa) < np.abs(fb), a, b)
     # Elements that are done divide by zero, and a function may overflow at a far end.
     with np.errstate(all="ignore"):
         for _ in range(200):  # bisection alone shrinks a bracket to ε of it in 53
@@ -126,8 +125,8 @@ def bracketed(function: Function, low: Array, high: Array, within: float | Array
             b, fb = np.where(same, b, a), np.where(same, fb, fa)
             a, fa = x, fx
             best = np.where(np.abs(fa) < np.abs(fb), a, b)
-            # Two ε of the zero; `within` is above 0, so that the loop ends where the zero is 0.
-            least = 2.0 * np.finfo(float).eps * np.abs(best) + within
+            # Two ε of the zero, and above 0, so that the loop ends where the zero is 0.
+            least = 2.0 * np.finfo(float).eps * np.abs(best) + within + 1e-300
             share = least / np.abs(b - a)
             if np.all((share > 0.5) | (fa == 0) | (fb == 0)):
                 break
