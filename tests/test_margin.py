@@ -54,6 +54,22 @@ def test_no_margin_of_a_bound_exceeds_one(excess, scale, value):
     assert bound(excess, 0.0, scale).value == value
 
 
+def test_the_interval_of_a_margin_is_that_of_the_number_in_its_scale():
+    assert bound(-0.5, 0.25, 2.0) == Margin(0.25, 0.125, 0.375)
+    assert bound(4.0, 0.5, 2.0) == Margin(-1.0, -1.125, -0.875)
+    assert bound(0.0, 0.5, 0.0) == Margin(0.0, -0.5, 0.5)
+    assert bound(1e-13, 0.5, 2.0, rounding=1e-12) == Margin(0.0, -0.25, 0.25)
+    assert equivalence(0.5, 0.25, 2.0) == Margin(0.75, 0.625, 0.875)
+    assert equivalence(-3.0, 0.5, 2.0) == Margin(-0.5, -0.75, -0.25)
+    assert equivalence(0.25, 0.125, 0.0) == Margin(-0.25, -0.375, -0.125)
+
+
+def test_of_a_bound_each_element_has_its_own_scale():
+    margin = bound(np.array([-0.5, 4.0]), np.array([0.25, 0.5]), np.array([2.0, 2.0]))
+    np.testing.assert_array_equal(margin.low, [0.125, -1.125])
+    assert margin.worst() == 1
+
+
 def test_a_bound_that_is_attained_up_to_rounding_has_margin_zero():
     assert bound(1e-13, 0.0, 1.0, rounding=1e-12) == Margin(0.0, 0.0, 0.0)
     assert bound(-1e-13, 0.0, 1.0, rounding=1e-12) == Margin(0.0, 0.0, 0.0)
