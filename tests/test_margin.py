@@ -83,6 +83,19 @@ def test_a_confirmed_failure_is_worse_than_a_larger_doubt():
     assert margin.at(2) == Margin(-1.0, -2.0, -0.5)
 
 
+def test_a_margin_holds_where_all_its_elements_do():
+    some = Margin(np.array([0.5, 0.3]), np.array([0.4, -0.1]), np.array([0.6, 0.7]))
+    assert (some.state, some.worst()) == ("undecided", 1)
+
+
+def test_an_interval_that_ends_at_zero_decides_from_above_only():
+    assert Margin(-0.5, -1.0, 0.0).state == "undecided"
+    assert Margin(0.5, 0.0, 1.0).state == "holds"
+    doubtful = Margin(np.array([-0.4, -0.5]), np.array([-1.0, -1.0]), np.array([0.0, 0.2]))
+    assert doubtful.worst() == 1
+    assert Margin(np.array([0.2, 0.3]), np.array([0.0, -0.1]), np.array([0.4, 0.7])).worst() == 1
+
+
 def test_a_negative_allowance_is_refused():
     with pytest.raises(ValueError, match="within"):
         equivalence(0.0, 0.0, -1.0)
