@@ -225,7 +225,9 @@ def test_a_drift_in_a_sixteenth_and_one_in_a_half_are_both_seen(count):
     assert not estimates.drifts(settled)
     assert estimates.drifts(early)
     assert estimates.drifts(half)
-    assert not estimates.drifts(np.full((count, 64, 1), 0.1))
+    still = np.full((count, 48, 4), [0.1, 1 / 3, -0.7, 1.1e5])
+    assert (still[:, :3].mean(axis=1) != still[:, 24:].mean(axis=1)).any()  # by rounding
+    assert not estimates.drifts(still)
 
 
 def test_a_drift_below_the_noise_is_seen_once_controls_take_the_noise_out():
@@ -301,6 +303,8 @@ def test_the_expectation_of_a_control_is_taken_from_it():
     plain = watched(x + noise, noise).mean("a", control={"b": 0.0})
     moved = watched(x + noise, noise + 0.25).mean("a", control={"b": 0.25})
     assert moved.value == pytest.approx(plain.value, rel=1e-9)
+    wrong = watched(x + noise, noise + 0.25).mean("a", control={"b": 0.0})
+    assert plain.value - wrong.value > 0.1
 
 
 def test_a_replicate_that_broke_anywhere_is_left_out():

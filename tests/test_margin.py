@@ -57,6 +57,7 @@ def test_no_margin_of_a_bound_exceeds_one(excess, scale, value):
 def test_the_interval_of_a_margin_is_that_of_the_number_in_its_scale():
     assert bound(-0.5, 0.25, 2.0) == Margin(0.25, 0.125, 0.375)
     assert bound(4.0, 0.5, 2.0) == Margin(-1.0, -1.125, -0.875)
+    assert bound(0.25, 0.125, 0.5) == Margin(-0.5, -0.75, -0.25)
     assert bound(0.0, 0.5, 0.0) == Margin(0.0, -0.5, 0.5)
     assert bound(1e-13, 0.5, 2.0, rounding=1e-12) == Margin(0.0, -0.25, 0.25)
     assert equivalence(0.5, 0.25, 2.0) == Margin(0.75, 0.625, 0.875)
@@ -94,8 +95,9 @@ def test_an_interval_that_ends_at_zero_decides_from_above_only():
     doubtful = Margin(np.array([-0.4, -0.5]), np.array([-1.0, -1.0]), np.array([0.0, 0.2]))
     assert doubtful.worst() == 1
     assert Margin(np.array([0.2, 0.3]), np.array([0.0, -0.1]), np.array([0.4, 0.7])).worst() == 1
+    assert Margin(np.array([0.5, 0.6]), np.array([0.4, -1.0]), np.array([0.6, 2.0])).worst() == 1
 
 
 def test_a_negative_allowance_is_refused():
     with pytest.raises(ValueError, match="within"):
-        equivalence(0.0, 0.0, -1.0)
+        equivalence(0.0, 0.0, [1.0, -1.0])
