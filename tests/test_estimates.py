@@ -64,6 +64,22 @@ def test_controls_of_replicates_weigh_steps_as_the_series_does():
     )
 
 
+def test_a_controlled_mean_is_the_constant_of_a_least_squares_fit():
+    controls, extra = np.random.default_rng(36).standard_normal((2, 2, 9))
+    samples = 1 + 2 * controls[0] - controls[1] + extra[0]
+    matrix = np.column_stack([np.ones(9), *controls])
+    fitted, squares, *_ = np.linalg.lstsq(matrix, samples)
+    error = np.sqrt(squares[0] / (9 - 3) * np.linalg.inv(matrix.T @ matrix)[0, 0])
+    found = controlled_mean(samples, controls, level=0.01)
+    assert found.value == pytest.approx(fitted[0], rel=1e-9)
+    assert found.half_width == pytest.approx(stats.t.isf(0.005, 6) * error, rel=1e-9)
+    assert (found.level, found.n) == (0.01, 9)
+    in_other_units = controlled_mean(samples, controls * [[1.0], [1e-9]], level=0.01)
+    assert in_other_units.half_width == pytest.approx(found.half_width, rel=1e-6)
+    far = controlled_mean(samples, controls + 1e5)  # explains as much, about another mean
+    assert far.value == pytest.approx(fitted[0] - 1e5 * fitted[1:].sum(), rel=1e-6)
+
+
 def test_a_chain_of_many_batches_is_cut_into_64_pieces():
     chain = drawn(6, 1, steps=128)
     with_pairs = batch_mean(chain[0, :, 0].reshape(64, 2).mean(axis=1), level=0.01)
