@@ -75,6 +75,7 @@ def test_a_bound_that_is_attained_up_to_rounding_has_margin_zero():
     assert bound(1e-13, 0.0, 1.0, rounding=1e-12) == Margin(0.0, 0.0, 0.0)
     assert bound(-1e-13, 0.0, 1.0, rounding=1e-12) == Margin(0.0, 0.0, 0.0)
     assert bound(2e-12, 0.0, 1.0, rounding=1e-12).state == "fails"
+    assert bound(0.5, 0.0, 1.0, rounding=0.5) == Margin(0.0, 0.0, 0.0)
 
 
 def test_a_confirmed_failure_is_worse_than_a_larger_doubt():
