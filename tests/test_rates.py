@@ -124,6 +124,13 @@ def test_the_widths_of_three_points_widen_a_limit_that_is_extrapolated():
     assert (wide.high - wide.low) / 2 - RESOLUTION == pytest.approx(3.4 * blur)
 
 
+def test_the_width_of_the_last_point_counts_in_the_last_slope_and_in_what_lies_beyond():
+    x = 2.0 ** -np.arange(4)
+    wide = limit_slope(x, x, half_width=0.02 * x * (x == x[-1]))
+    blur = -math.log1p(-0.02) / math.log(2) * (1 + 1.2 / (math.sqrt(2) - 1))
+    assert (wide.high - wide.low) / 2 - RESOLUTION == pytest.approx(blur)
+
+
 def test_errors_lost_in_their_half_widths_have_no_slope():
     assert limit_slope(HALVES, HALVES, half_width=2.0) is None
 
