@@ -44,13 +44,13 @@ def test_covariances_are_those_of_every_step_of_a_batch(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_covariances_are_symmetric_and_that_with_itself_is_the_variance(engine):
-    watched = run(steps=640, averages=SEEN, replicates=9, engine=engine)
+    watched = run(steps=128, averages=SEEN, replicates=9, engine=engine)
     one, other = (watched.averages[name] for name in ("W", "noise"))
     assert (one.covariance["noise"] == other.covariance["W"]).all()
     assert set(one.covariance) == {"noise", "gradient"}
-    a, b = (watched.covariance(*names).value for names in (("W", "noise"), ("noise", "W")))
+    a, b = (watched.covariance(*names, 64).value for names in (("W", "noise"), ("noise", "W")))
     np.testing.assert_allclose(a, b, rtol=1e-12)
-    assert (watched.variance("W").value == watched.covariance("W", "W").value).all()
+    assert (watched.variance("W", 64).value == watched.covariance("W", "W", 64).value).all()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -78,10 +78,10 @@ def test_a_covariance_of_what_was_not_averaged_names_what_was():
 
 
 def test_replicates_that_stopped_are_left_out_of_covariances():
-    wild = quadratic(curvature=np.array([[1.0], [1.0], [1.0], [60.0]]))
-    watched = run(digital_sgd, objective=wild, steps=2000, averages=SEEN)
+    wild = quadratic(curvature=np.array([[1.0], [1.0], [1.0], [1e9]]))
+    watched = run(digital_sgd, objective=wild, steps=400, averages=SEEN)
     assert (watched.outcomes.broke >= 0).tolist() == [False, False, False, True]
-    one, lost = watched.variance("W", after=1000).value
+    one, lost = watched.variance("W", after=200).value
     assert (one > 0).all()
     assert (one < 1).all()
     assert np.isnan(lost).all()
@@ -116,22 +116,6 @@ def test_a_control_in_other_units_gives_the_same_mean():
     samples, control = rng.standard_normal((2, 50))
     one, other = (controlled_mean(samples + control, [control * unit]) for unit in (1.0, 1e-9))
     np.testing.assert_allclose([one.value, one.half_width], [other.value, other.half_width], 1e-9)
-
-
-def test_a_wrong_expectation_of_a_control_shifts_the_mean():
-    shifted = simulate(
-        analog_sgd,
-        linear(tau=1),
-        quadratic(minimiser=0.5),
-        hyper={"learning_rate": 0.05},
-        noise=gaussian(0.5),
-        steps=4000,
-        replicates=200,
-        rng=1,
-        averages=SEEN,
-    )
-    right, wrong = (shifted.mean("W", 400, control={"noise": m}) for m in (0.0, 0.01))
-    assert abs(right.value - wrong.value) > right.half_width
 
 
 def test_a_control_without_scatter_changes_nothing():
@@ -226,12 +210,11 @@ def test_a_run_that_has_not_settled_warns_and_with_after_does_not():
         "start": {"W": -0.9},
         "objective": quadratic(0.5),
     }
-    for replicates, steps in ((4, 2000), (40, 400)):
-        watched = run(replicates=replicates, steps=steps, noise=gaussian(0.05), **given)
-        with pytest.warns(UserWarning, match="'W' has not settled after step 0"):
-            watched.mean("W")
-        watched.mean("W", after=200)
-        watched.variance("W", after=200)
+    watched = run(replicates=40, steps=400, noise=gaussian(0.05), **given)
+    with pytest.warns(UserWarning, match="'W' has not settled after step 0"):
+        watched.mean("W")
+    watched.mean("W", after=200)
+    watched.variance("W", after=200)
 
 
 def test_the_variance_is_that_about_the_unknown_mean():

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from aimctheory.judge.rates import RESOLUTION, limit_slope, local_slopes
+from aimctheory.judge.rates import RESOLUTION, ROUNDING_IN_SLOPE, limit_slope, local_slopes
 
 HALVES = 2.0 ** -np.arange(9)
 
@@ -124,8 +124,33 @@ def test_the_widths_of_three_points_widen_a_limit_that_is_extrapolated():
     assert (wide.high - wide.low) / 2 - RESOLUTION == pytest.approx(3.4 * blur)
 
 
+def test_the_width_of_the_last_point_counts_in_the_last_slope_and_in_what_lies_beyond():
+    x = 2.0 ** -np.arange(4)
+    wide = limit_slope(x, x, half_width=0.02 * x * (x == x[-1]))
+    blur = -math.log1p(-0.02) / math.log(2) * (1 + 1.2 / (math.sqrt(2) - 1))
+    assert (wide.high - wide.low) / 2 - RESOLUTION == pytest.approx(blur)
+
+
 def test_errors_lost_in_their_half_widths_have_no_slope():
     assert limit_slope(HALVES, HALVES, half_width=2.0) is None
+
+
+def test_a_point_lost_in_its_half_width_ends_the_series_there_and_only_there():
+    assert len(limit_slope(HALVES, HALVES, half_width=2.0 * (HALVES[5] == HALVES)).slopes) == 2
+    found = limit_slope(HALVES, HALVES, half_width=2.0 * (HALVES[0] == HALVES))
+    assert found.error == HALVES[-1]
+
+
+@pytest.mark.parametrize(("share", "last"), [(0.99, -1), (1.01, -2)])
+def test_the_rounding_of_both_points_of_a_slope_counts(share, last):
+    allowed = ROUNDING_IN_SLOPE * math.log(2) / (1 / HALVES[-1] + 1 / HALVES[-2])
+    assert limit_slope(HALVES, HALVES, floor=share * allowed).error == HALVES[last]
+
+
+@pytest.mark.parametrize(("x", "error"), [([1, 2], [1, 2, 3]), ([1], [1]), ([[1, 2]], [[1, 2]])])
+def test_a_slope_needs_two_arrays_of_one_length(x, error):
+    with pytest.raises(ValueError, match="slopes need two arrays"):
+        local_slopes(x, error)
 
 
 def test_the_order_of_the_points_does_not_matter():

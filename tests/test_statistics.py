@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import fft, stats
 
 from aimctheory.scale import DEFAULT, FULL, QUICK, Scale
 from aimctheory.statistics import (
@@ -193,6 +193,67 @@ def test_the_upper_end_of_a_positive_interval_is_that_of_the_logarithm():
 def test_fewer_samples_than_batches_are_refused():
     with pytest.raises(ValueError, match="at least 64 samples"):
         batch_mean(np.zeros(10))
+
+
+def second_reading(means):
+    """`chain_error` of one chain, as its docstring says it, one chain and one shape at a time."""
+    n = len(means)
+    waves = fft.dct(means, norm="ortho")[1:] ** 2
+    k = np.arange(1, n)
+    shapes, prior = [np.ones(n - 1)], [1.0]
+    for a in np.geomspace(1.28 / n, 10, 16):
+        lag = np.arange(1, 4000)
+        later = (1 - np.exp(-a)) ** 2 / a**2 * np.exp(-a * (lag - 1))
+        at = [later @ np.cos(np.pi * each / n * lag) for each in range(n)]
+        spectrum = 2 * (a - 1 + np.exp(-a)) / a**2 + 2 * np.array(at)
+        shapes += [spectrum[1:] / spectrum[0], spectrum[0] / spectrum[1:]]
+        prior += [1.0, 0.5]
+    # Normal waves of variance v S_k, with 1/v for the prior of v: the integral over v.
+    likely = np.array(
+        [
+            p * np.prod(s) ** -0.5 * (waves / s).mean() ** (-(n - 1) / 2)
+            for s, p in zip(shapes, prior, strict=True)
+        ]
+    )
+    likely /= likely.sum()
+    factors = np.array([np.log(np.cumsum(s) / k) for s in shapes])
+    log_factor = likely @ factors
+    variance = likely @ (factors - log_factor) ** 2
+    doubt = 1 / k + variance / 4 + log_factor**2 / 2
+    best = int(doubt.argmin())
+    spread = waves[: best + 1].mean() / np.exp(log_factor[best])
+    return np.sqrt(spread / n), 1 / doubt[best]
+
+
+@pytest.mark.parametrize("n", [7, 24])
+def test_the_error_of_a_chain_is_that_of_its_slowest_waves(n):
+    fast = np.random.default_rng(n).standard_normal(n)
+    for chain in (fast, np.cumsum(fast), np.diff(fast, prepend=0.0), 7.0 + 1e-3 * fast):
+        np.testing.assert_allclose(chain_error(chain), second_reading(chain), rtol=1e-6)
+
+
+def test_the_error_of_a_chain_does_not_see_how_far_it_is_from_zero():
+    chain = np.round(9 * np.random.default_rng(1).standard_normal(24))
+    np.testing.assert_allclose(chain_error(2.0**44 + chain), chain_error(chain), rtol=1e-6)
+
+
+def test_a_chain_that_does_not_move_has_no_error_beside_one_that_does():
+    moving = np.random.default_rng(1).standard_normal(20)
+    error, freedom = chain_error(np.column_stack([np.zeros(20), moving]))
+    assert error[0] == 0
+    assert freedom[0] > 10
+    np.testing.assert_allclose(error[1], chain_error(moving)[0], rtol=1e-12)
+
+
+def test_the_interval_of_a_chain_is_students_at_its_level():
+    chain = np.random.default_rng(2).standard_normal((64, 2))
+    error, freedom = chain_error(chain)
+    for level in (0.05, 1e-4):
+        found = batch_mean(chain, level=level)
+        expected = stats.t.isf(level / 2, freedom) * error
+        np.testing.assert_allclose(found.half_width, expected, rtol=1e-9)
+        assert found.level == level
+        assert found.n == 1 + int(freedom.min())
 
 
 # -- scale ----------------------------------------------------------------------------------------

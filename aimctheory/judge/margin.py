@@ -47,8 +47,7 @@ class Margin:
         that holds; among equals the smallest value is the worst.
         """
         value, low, high = (np.ravel(a) for a in (self.value, self.low, self.high))
-        rank = np.where(high < 0, 0, np.where(low < 0, 1, 2))
-        return int(np.lexsort((value, rank))[0])
+        return int(np.lexsort((value, low >= 0, high >= 0))[0])
 
     def at(self, index: int) -> Margin:
         """The margin of one element, as floats."""

@@ -41,10 +41,10 @@ def escaped(blocks: Blocks, b: int, n: int) -> bool:
             gone = outside(
                 rows[b, smallest, j], rows[b, largest, j], bounds[at, low, j], bounds[at, high, j]
             )
-            news += (gone & (left[b, j] < 0)) | (broken(rows[b, a, j]) & (broke[b, j] < 0))
+            news += (gone & (left[b, j] == -1)) | (broken(rows[b, a, j]) & (broke[b, j] == -1))
     for j in range(n):
         # NaN where one of the unsafe states was not finite after some step, else 0.
-        news += broken(rows[b, layout.sound, j]) & (broke[b, j] < 0)
+        news += broken(rows[b, layout.sound, j]) & (broke[b, j] == -1)
     return news > 0
 
 
@@ -76,11 +76,11 @@ def note(rows: AnyArray, blocks: Blocks, step: int, b: int, n: int) -> None:
         for j in range(n):
             weight = rows[b, a, j]
             gone = outside(weight, weight, bounds[at, low, j], bounds[at, high, j])
-            if gone and left[b, j] < 0:
+            if gone and left[b, j] == -1:
                 left[b, j] = step
     for i in range(layout.states):
         for j in range(n):
-            if broken(rows[b, i, j]) and broke[b, j] < 0:
+            if broken(rows[b, i, j]) and broke[b, j] == -1:
                 broke[b, j] = step
 
 
