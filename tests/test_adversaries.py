@@ -3,6 +3,9 @@
 A verdict may be None where a question is hard, and never the opposite of the truth.
 """
 
+import math
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
@@ -11,8 +14,8 @@ from flint import arb
 from sympy import Rational, atan, cosh, exp, log, sinh, sqrt, tanh
 
 from aimctheory.certified import zeros as zeros_module
-from aimctheory.certified.balls import enclosure
-from aimctheory.certified.conditions import _differentiable, prove_positive
+from aimctheory.certified.balls import enclosure, shown
+from aimctheory.certified.conditions import _differentiable, _saturates, prove_positive
 from aimctheory.certified.extremes import extremes, level_places
 from aimctheory.certified.lipschitz import steepest
 from aimctheory.certified.response_pair import Pair, symmetric_points
@@ -20,7 +23,7 @@ from aimctheory.certified.zeros import has_real_powers, vanishes_at, zeros
 from aimctheory.notation import w
 from aimctheory.response import Response
 
-ONE = sympy.Integer(1)
+ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 ODD = Rational(1, 3) + Rational(1, 777)  # on no grid and no split
 OPEN = (None,)  # answers that leave the question open
 
@@ -157,6 +160,25 @@ def test_a_lipschitz_constant_of_a_bump_is_its_closed_form():
     assert steepest(bump(tiny(6)), -ONE, ONE) == pytest.approx(1e6 * np.sqrt(2 / np.e), rel=1e-13)
 
 
+@pytest.mark.parametrize("number", [Rational(1, 3), sqrt(2), Rational(1, 10)], ids=str)
+def test_a_certified_bound_is_rounded_away_from_what_it_bounds(number):
+    for formula, large in ((number * w, number), (-number * w - tiny(330), number + tiny(330))):
+        bound = steepest(formula * w, ZERO, ONE / 2)
+        assert 0 <= Rational(bound) - number < 3e-16
+        low, high = extremes(formula, -ONE, ONE)
+        assert Rational(low) <= -large
+        assert Rational(high) >= number - tiny(330)
+        assert high + low < 1e-15
+
+
+@pytest.mark.parametrize("number", [Fraction(2, 3), Fraction(-2, 3), 1.3, 1234567.8, 1e-7 / 3])
+def test_printed_digits_enclose_what_is_certified(number):
+    below, above = shown(number, down=True), shown(number, down=False)
+    assert float(below) <= number <= float(above)
+    assert float(above) - float(below) <= 1.1e-5 * abs(number)
+    assert shown(math.inf, down=True) == "inf"
+
+
 def test_extremes_see_a_peak_that_no_grid_sees():
     assert extremes(bump(tiny(6)), -ONE, ONE)[1] >= 1.0
     assert level_places(1 + bump(tiny(6)), -ONE, ONE) == [pytest.approx(float(ODD), rel=1e-15)]
@@ -186,6 +208,11 @@ def test_a_response_that_saturates_at_infinity_does_not_at_20():
 def test_a_residue_that_a_double_cannot_see_is_no_saturation():
     almost = Rational(str(sympy.E.evalf(40))) + tiny(20)
     assert said(almost - exp(w), 1 + w)[UP] is False
+
+
+def test_a_residue_below_all_digits_leaves_saturation_open():
+    almost = Rational(str(sympy.E.evalf(400)))  # not e, which is irrational
+    assert _saturates("", almost - exp(w), ONE).verdict in (False, None)
 
 
 def test_an_end_that_is_the_zero_of_another_formula_is_no_saturation():
