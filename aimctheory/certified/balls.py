@@ -192,5 +192,5 @@ def shown(number: Fraction | float, *, down: bool) -> str:
     if float(text) > number if down else float(text) < number:
         digits = decimal.Context(prec=6)
         next_one = digits.next_minus if down else digits.next_plus
-        text = f"{next_one(decimal.Decimal(text)):g}"
+        text = f"{float(next_one(decimal.Decimal(text))):.6g}"
     return text

@@ -55,8 +55,19 @@ def _rational_integral(formula: sympy.Expr, x: sympy.Symbol) -> sympy.Expr | Non
     above, below = sympy.fraction(sympy.cancel(formula))
     if sympy.degree(below, x) > MOST_DEGREE or sympy.degree(above, x) > MOST_DEGREE:
         return None
+    if not all(_has_short_roots(factor) for factor, _ in sympy.Poly(below, x).factor_list()[1]):
+        return None
     found = ratint(above / below, x, real=True)
     if found is None or found.has(sympy.RootSum, sympy.I, sympy.Integral):
         return None
     missed = sympy.cancel(sympy.together(sympy.diff(found, x) - formula))
     return found if missed == 0 else None
+
+
+def _has_short_roots(factor: sympy.Poly) -> bool:
+    """Whether a factor that has no factors is at most quadratic, in x or in x².
+
+    Beyond that SymPy takes many seconds, and its integral is a sum over unknown roots.
+    """
+    even = all(power % 2 == 0 for (power,) in factor.monoms())
+    return bool(factor.degree() <= (4 if even else 2))
