@@ -316,6 +316,14 @@ def test_a_declared_penalty_that_jumps_between_poles_of_its_own_is_refused():
         Response(**pair, closed_penalty=atan(2 * w**2 / (1 - w**4)) / 8)().penalty(1.2)
 
 
+def test_a_declared_penalty_with_a_small_jump_is_refused():
+    u = w - Rational(3, 10)  # atan u + atan 1/u is ∓π/2 below and above u = 0
+    step = tiny(7) * (atan(u) + atan(1 / u) + sympy.pi / 2)
+    cell = Response(up=1 - w, down=1 + w, closed_penalty=w**2 / 2 + step)()
+    with pytest.raises(ValueError, match=r"closed_penalty jumps by 3\.14159e-07 between"):
+        cell.penalty(0.5)
+
+
 def test_a_penalty_with_logarithms_of_negative_numbers_is_written_with_positive_ones():
     # R = 2w/((4 − w²)(1 + w²)), whose antiderivative SymPy writes with log(w² − 4)
     mean, half = (4 - w**2) * (1 + w**2) / 4, w / 2

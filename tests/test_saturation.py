@@ -13,7 +13,7 @@ from sympy import Rational, cosh, exp, log, sqrt, tanh
 
 from aimctheory.certified import integrals
 from aimctheory.certified.balls import at
-from aimctheory.certified.closed_form import common_unit
+from aimctheory.certified.closed_form import common_unit, is_quick_to_simplify
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.integrals import antiderivative
 from aimctheory.certified.solutions import real_zeros
@@ -91,6 +91,12 @@ def test_the_common_unit_is_the_largest_one():
     assert common_unit([2 * w, 4 * w]) == 2 * w
     assert common_unit([6 * w, -4 * w, 3 * w]) == w
     assert common_unit([w, sqrt(2) * w]) is None
+
+
+def test_numbers_that_sympy_would_work_on_for_minutes_are_known():
+    assert is_quick_to_simplify(tanh(3) + sqrt(2))
+    assert not is_quick_to_simplify(tanh(1000) - 1)
+    assert not is_quick_to_simplify(Rational(3, 7) ** Rational(12345, 10000) - tanh(1))
 
 
 def test_symbols_stay_in_the_zeros():
@@ -256,13 +262,14 @@ def test_the_symmetric_point_of_the_tanh_cell():
     assert Response(up=up, down=down)().symmetric_point() == pytest.approx(0.0872317, abs=1e-7)
 
 
-def test_no_number_without_a_closed_form_is_given_to_sympys_simplify(monkeypatch):
+def test_no_number_without_a_closed_form_is_given_to_sympys_simplify(monkeypatch, omega):
     monkeypatch.setattr(sympy, "simplify", lambda number: pytest.fail(f"seconds over {number}"))
     for name, form in (("a cubic", "quadrature"), ("no closed form", "quadrature")):
         up, down, *_ = RANGES[name]
         cell = Response(up=up, down=down)()
         assert all(condition.verdict is not None for condition in cell.conditions())
         assert cell.penalty_form() == form
+    assert not vanishes_at((exp(w) + w) * (2 + w), omega)  # not proved
     # nor a root of a cubic: it is a zero of a multiple of its polynomial and of no other one
     root = sympy.CRootOf(w**3 + w - 1, 0)
     assert vanishes_at((w**3 + w - 1) * (w**2 + 3) / (2 + w), root)
