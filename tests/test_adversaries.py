@@ -10,16 +10,22 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
-from flint import arb
+from flint import arb, ctx
 from sympy import Rational, atan, cosh, exp, log, sinh, sqrt, tanh
 
 from aimctheory.certified import zeros as zeros_module
-from aimctheory.certified.balls import enclosure, shown
+from aimctheory.certified.balls import at, enclosure, shown
 from aimctheory.certified.conditions import _differentiable, _saturates, prove_positive
 from aimctheory.certified.extremes import extremes, level_places
 from aimctheory.certified.lipschitz import steepest
 from aimctheory.certified.response_pair import Pair, symmetric_points
-from aimctheory.certified.zeros import has_real_powers, vanishes_at, zeros
+from aimctheory.certified.zeros import (
+    enclosed_zeros,
+    has_real_powers,
+    is_undefined_at,
+    vanishes_at,
+    zeros,
+)
 from aimctheory.notation import w
 from aimctheory.response import Response
 
@@ -110,6 +116,28 @@ def test_a_pole_or_a_hole_is_no_stretch_where_powers_are_real():
     assert has_real_powers(sqrt((w + 1) / (1 - w)), -ONE, ONE)  # the pole is an end
 
 
+def test_a_zero_at_the_end_of_a_half_line_belongs_to_it():
+    for formula, low, high in ((exp(w) - 1, ZERO, sympy.oo), (exp(w) - 1, -sympy.oo, ZERO)):
+        assert [(root.value, root.multiplicity) for root in zeros(formula, low, high)] == [(0, 1)]
+    assert zeros(exp(w) - 1, ONE, sympy.oo) == zeros(exp(w) - 1, -sympy.oo, -ONE) == ()
+
+
+def test_0_in_disguise_is_one_undecided_spot_as_wide_as_the_range(monkeypatch):
+    monkeypatch.setattr(zeros_module, "MOST_BOXES", 60)  # it is undecided after any number
+    nothing = cosh(w) ** 2 - sinh(w) ** 2 - 1
+    (spot,) = enclosed_zeros(nothing, -ONE, ONE, ())
+    assert (spot.low, spot.high, spot.multiplicity) == (-1, 1, None)
+
+
+UNDEFINED = {1 / w: [0], w**2: [], log(w): [-1, 0], sqrt(w): [-1], w ** Rational(-1, 2): [-1, 0]}
+
+
+@pytest.mark.parametrize("formula", UNDEFINED, ids=str)
+def test_a_formula_is_undefined_at_a_pole_and_where_it_is_not_real(formula):
+    places = [place for place in (-1, 0, 1) if is_undefined_at(formula, sympy.Integer(place))]
+    assert places == UNDEFINED[formula]
+
+
 # ---- enclosures ------------------------------------------------------------------------------
 
 
@@ -122,6 +150,16 @@ def test_a_ball_around_0_holds_every_value_and_little_more(formula, low, high):
     assert float(box.upper()) >= values.max()
     if formula in (w**2, w**4):
         assert float(box.lower()) >= -1e-6 * values.max()
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_ball_of_an_algebraic_number_holds_it(place):
+    cubic = w**3 - 3 * w + 1  # three real zeros
+    root = sympy.CRootOf(cubic, place)
+    with ctx.workprec(128):
+        assert at(cubic, root).contains(0)
+        assert at(root).rad() < 2.0**-120
+        assert abs(at(root) - arb(str(root.evalf(50)))) < 2.0**-120
 
 
 @pytest.mark.parametrize("formula", [1 / w, w**-2, w ** Rational(-1, 2), log(w)], ids=str)
