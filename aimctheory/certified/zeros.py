@@ -263,13 +263,13 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
 
 def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     """Whether `formula` is proved to be zero at an exact point."""
-    if isinstance(point, IsolatedZero) and point.is_zero_of(formula):
-        return True
     for bits in (PRECISION, 8 * PRECISION):
         with ctx.workprec(bits):
             ball = at(formula, point)
         if ball.is_finite() and not ball.contains(0):
             return False
+    if isinstance(point, IsolatedZero) and point.is_zero_of(formula):
+        return True
     numerator = _numerator(formula) if isinstance(point, sympy.CRootOf) else None
     if numerator is not None:  # the polynomial of an algebraic number is irreducible
         return bool(numerator.rem(point.poly.set_domain("QQ").replace(w)).is_zero)
