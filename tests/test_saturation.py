@@ -16,6 +16,7 @@ from aimctheory.certified.balls import at
 from aimctheory.certified.closed_form import common_unit, is_quick_to_simplify
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.integrals import antiderivative
+from aimctheory.certified.saturation import _is_positive
 from aimctheory.certified.solutions import real_zeros
 from aimctheory.certified.zeros import vanishes_at
 from aimctheory.notation import positive, real, w
@@ -272,6 +273,10 @@ def test_no_number_without_a_closed_form_is_given_to_sympys_simplify(monkeypatch
         assert all(condition.verdict is not None for condition in cell.conditions())
         assert cell.penalty_form() == form
     assert not vanishes_at((exp(w) + w) * (2 + w), omega)  # not proved
+    nearly = exp(w) - Rational(str(sympy.E.evalf(80))) + Rational(1, 10**60)
+    assert not vanishes_at(nearly, sympy.S.One)
+    assert _is_positive(nearly, sympy.S.One)
+    assert not _is_positive(-nearly, sympy.S.One)
     # nor a root of a cubic: it is a zero of a multiple of its polynomial and of no other one
     root = sympy.CRootOf(w**3 + w - 1, 0)
     assert vanishes_at((w**3 + w - 1) * (w**2 + 3) / (2 + w), root)
