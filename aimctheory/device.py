@@ -386,13 +386,13 @@ class Device:
 
         `function` is ``"q_up"``, ``"q_down"``, ``"q"`` (the larger of both), ``"F"``, ``"G"``,
         ``"R"``, ``"Q"`` or ``"G/sqrt(F)"``; the interval is the dynamic range unless it is given.
-        The constant is infinite where the slope has no finite bound.  RF25 Lemma 2 needs a finite
-        one of ``"q"``.
+        The constant is rounded up, and infinite where the slope has no finite bound.  RF25 Lemma 2
+        needs a finite one of ``"q"``.
 
         Raises ValueError for another name, an unbounded interval, or a device with arrays.
 
         >>> from aimctheory.catalogue import power
-        >>> power(tau=1, gamma=3).lipschitz("G/sqrt(F)")
+        >>> round(power(tau=1, gamma=3).lipschitz("G/sqrt(F)"), 12)
         3.0
         >>> power(tau=1, gamma=0.5).lipschitz("G/sqrt(F)")
         inf

@@ -289,7 +289,12 @@ _y = sympy.Dummy("y", real=True)
 
 def _centre(response: Response) -> tuple[sympy.Expr, ...]:
     points = response.symmetric_points()
-    return points if len(points) == 1 and points[0] != 0 else ()
+    return points if len(points) == 1 and points[0] != 0 and _is_short(points[0]) else ()
+
+
+def _is_short(point: sympy.Expr) -> bool:
+    """Whether SymPy is quick with polynomials around a point: it is not with roots of a cubic."""
+    return not point.has(sympy.CRootOf)
 
 
 def _shifted(expression: sympy.Expr, centre: sympy.Expr) -> sympy.Expr:
@@ -364,7 +369,7 @@ def _penalty(response: Response) -> sympy.Expr | None:
     if len(points) != 1:
         return None
     numbers = _typical(response)
-    if (response.up / response.down).is_rational_function(w):
+    if (response.up / response.down).is_rational_function(w) and _is_short(points[0]):
         shifted = response.ratio.subs(w, w + points[0])
         integral = integral_from_zero(shifted, lambda formula: value_at(formula, numbers) > 0)
         if integral is not None:

@@ -3,24 +3,33 @@
 A verdict may be None where a question is hard, and never the opposite of the truth.
 """
 
+import math
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
 import sympy
-from flint import arb
+from flint import arb, ctx
 from sympy import Rational, atan, cosh, exp, log, sinh, sqrt, tanh
 
 from aimctheory.certified import zeros as zeros_module
-from aimctheory.certified.balls import enclosure
-from aimctheory.certified.conditions import _differentiable, prove_positive
+from aimctheory.certified.balls import at, enclosure, shown
+from aimctheory.certified.conditions import _differentiable, _saturates, prove_positive
 from aimctheory.certified.extremes import extremes, level_places
 from aimctheory.certified.lipschitz import steepest
 from aimctheory.certified.response_pair import Pair, symmetric_points
-from aimctheory.certified.zeros import has_real_powers, vanishes_at, zeros
+from aimctheory.certified.zeros import (
+    enclosed_zeros,
+    has_real_powers,
+    is_undefined_at,
+    vanishes_at,
+    zeros,
+)
 from aimctheory.notation import w
 from aimctheory.response import Response
 
-ONE = sympy.Integer(1)
+ZERO, ONE = sympy.Integer(0), sympy.Integer(1)
 ODD = Rational(1, 3) + Rational(1, 777)  # on no grid and no split
 OPEN = (None,)  # answers that leave the question open
 
@@ -107,6 +116,28 @@ def test_a_pole_or_a_hole_is_no_stretch_where_powers_are_real():
     assert has_real_powers(sqrt((w + 1) / (1 - w)), -ONE, ONE)  # the pole is an end
 
 
+def test_a_zero_at_the_end_of_a_half_line_belongs_to_it():
+    for formula, low, high in ((exp(w) - 1, ZERO, sympy.oo), (exp(w) - 1, -sympy.oo, ZERO)):
+        assert [(root.value, root.multiplicity) for root in zeros(formula, low, high)] == [(0, 1)]
+    assert zeros(exp(w) - 1, ONE, sympy.oo) == zeros(exp(w) - 1, -sympy.oo, -ONE) == ()
+
+
+def test_0_in_disguise_is_one_undecided_spot_as_wide_as_the_range(monkeypatch):
+    monkeypatch.setattr(zeros_module, "MOST_BOXES", 60)  # it is undecided after any number
+    nothing = cosh(w) ** 2 - sinh(w) ** 2 - 1
+    (spot,) = enclosed_zeros(nothing, -ONE, ONE, ())
+    assert (spot.low, spot.high, spot.multiplicity) == (-1, 1, None)
+
+
+UNDEFINED = {1 / w: [0], w**2: [], log(w): [-1, 0], sqrt(w): [-1], w ** Rational(-1, 2): [-1, 0]}
+
+
+@pytest.mark.parametrize("formula", UNDEFINED, ids=str)
+def test_a_formula_is_undefined_at_a_pole_and_where_it_is_not_real(formula):
+    places = [place for place in (-1, 0, 1) if is_undefined_at(formula, sympy.Integer(place))]
+    assert places == UNDEFINED[formula]
+
+
 # ---- enclosures ------------------------------------------------------------------------------
 
 
@@ -119,6 +150,16 @@ def test_a_ball_around_0_holds_every_value_and_little_more(formula, low, high):
     assert float(box.upper()) >= values.max()
     if formula in (w**2, w**4):
         assert float(box.lower()) >= -1e-6 * values.max()
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_ball_of_an_algebraic_number_holds_it(place):
+    cubic = w**3 - 3 * w + 1  # three real zeros
+    root = sympy.CRootOf(cubic, place)
+    with ctx.workprec(128):
+        assert at(cubic, root).contains(0)
+        assert at(root).rad() < 2.0**-120
+        assert abs(at(root) - arb(str(root.evalf(50)))) < 2.0**-120
 
 
 @pytest.mark.parametrize("formula", [1 / w, w**-2, w ** Rational(-1, 2), log(w)], ids=str)
@@ -157,6 +198,25 @@ def test_a_lipschitz_constant_of_a_bump_is_its_closed_form():
     assert steepest(bump(tiny(6)), -ONE, ONE) == pytest.approx(1e6 * np.sqrt(2 / np.e), rel=1e-13)
 
 
+@pytest.mark.parametrize("number", [Rational(1, 3), sqrt(2), Rational(1, 10)], ids=str)
+def test_a_certified_bound_is_rounded_away_from_what_it_bounds(number):
+    for formula, large in ((number * w, number), (-number * w - tiny(330), number + tiny(330))):
+        bound = steepest(formula * w, ZERO, ONE / 2)
+        assert 0 <= Rational(bound) - number < 3e-16
+        low, high = extremes(formula, -ONE, ONE)
+        assert Rational(low) <= -large
+        assert Rational(high) >= number - tiny(330)
+        assert high + low < 1e-15
+
+
+@pytest.mark.parametrize("number", [Fraction(2, 3), Fraction(-2, 3), 1.3, 1234567.8, 1e-7 / 3])
+def test_printed_digits_enclose_what_is_certified(number):
+    below, above = shown(number, down=True), shown(number, down=False)
+    assert float(below) <= number <= float(above)
+    assert float(above) - float(below) <= 1.1e-5 * abs(number)
+    assert shown(math.inf, down=True) == "inf"
+
+
 def test_extremes_see_a_peak_that_no_grid_sees():
     assert extremes(bump(tiny(6)), -ONE, ONE)[1] >= 1.0
     assert level_places(1 + bump(tiny(6)), -ONE, ONE) == [pytest.approx(float(ODD), rel=1e-15)]
@@ -183,9 +243,15 @@ def test_a_response_that_saturates_at_infinity_does_not_at_20():
     assert said(1 - tanh(w), 1 + tanh(w), -18, 18)[UP] is False
 
 
-def test_a_residue_that_a_double_cannot_see_is_no_saturation():
-    almost = Rational(str(sympy.E.evalf(40))) + tiny(20)
+@pytest.mark.parametrize("power", [20, 60])
+def test_a_residue_that_a_double_cannot_see_is_no_saturation(power):
+    almost = Rational(str(sympy.E.evalf(80))) + tiny(power)
     assert said(almost - exp(w), 1 + w)[UP] is False
+
+
+def test_a_residue_below_all_digits_leaves_saturation_open():
+    almost = Rational(str(sympy.E.evalf(400)))  # not e, which is irrational
+    assert _saturates("", almost - exp(w), ONE).verdict in (False, None)
 
 
 def test_an_end_that_is_the_zero_of_another_formula_is_no_saturation():
@@ -287,6 +353,14 @@ def test_a_declared_penalty_that_jumps_between_poles_of_its_own_is_refused():
     assert right.penalty(1.2) == pytest.approx(float(mpmath.atan(1.44) / 4), rel=1e-15)
     with pytest.raises(ValueError, match=r"closed_penalty jumps by -0\.39.* leave it out"):
         Response(**pair, closed_penalty=atan(2 * w**2 / (1 - w**4)) / 8)().penalty(1.2)
+
+
+def test_a_declared_penalty_with_a_small_jump_is_refused():
+    u = w - Rational(3, 10)  # atan u + atan 1/u is ∓π/2 below and above u = 0
+    step = tiny(9) * (atan(u) + atan(1 / u) + sympy.pi / 2)
+    cell = Response(up=1 - w, down=1 + w, closed_penalty=w**2 / 2 + step)()
+    with pytest.raises(ValueError, match=r"closed_penalty jumps by 3\.14159e-09 between"):
+        cell.penalty(0.5)
 
 
 def test_a_penalty_with_logarithms_of_negative_numbers_is_written_with_positive_ones():

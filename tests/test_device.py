@@ -231,7 +231,11 @@ def test_quadrature_reaches_the_saturation_points(gamma, width):
 
 
 def test_the_penalty_is_nan_outside_the_dynamic_range():
-    assert np.isnan(power(tau=1, gamma=2).penalty([1.001, -2, np.inf, np.nan])).all()
+    for gamma in (2, 2.5):  # a closed form, and quadrature
+        cell = power(tau=1, gamma=gamma)
+        assert np.isnan(cell.penalty([1 + 1e-13, -2, np.inf, np.nan])).all()
+        assert np.isfinite(cell.penalty([-0.5, 0.5, 1.001])).tolist() == [True, True, False]
+        assert cell.penalty(0.0) == 0
 
 
 @pytest.mark.parametrize("cell", [power(tau=1, gamma=3), power(tau=1, gamma=2.5)], ids=repr)

@@ -23,12 +23,12 @@ def made(**changes):
         "A title",
         r"$\|a\| \le |b|$",
         Source("RF25", "(1), p. 1"),
-        relation=equal(within=1e-9),
+        relation=equal(within=1.0),
         expected="holds",
         instances=lambda scale: [{"x": 3.0}],
         observe=lambda x: Case(x=x),
         computed=lambda c: c.x,
-        stated=lambda c: c.x,
+        stated=lambda c: c.x + 0.25,  # so that no two numbers of the finding are the same
         mutants=[Mutant("the other sign", stated=lambda c: -c.x)],
         note="A remark.",
     )

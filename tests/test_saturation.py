@@ -11,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational, cosh, exp, log, sqrt, tanh
 
+from aimctheory.certified import integrals
 from aimctheory.certified.balls import at
-from aimctheory.certified.closed_form import common_unit
+from aimctheory.certified.closed_form import common_unit, is_quick_to_simplify
 from aimctheory.certified.implicit import IsolatedZero
+from aimctheory.certified.integrals import antiderivative
+from aimctheory.certified.saturation import _is_positive
 from aimctheory.certified.solutions import real_zeros
+from aimctheory.certified.zeros import vanishes_at
 from aimctheory.notation import positive, real, w
 from aimctheory.response import Response
 from tests.comparison import uncompiled
@@ -69,6 +73,13 @@ def test_a_formula_beyond_the_rules_is_left_alone(formula):
     assert real_zeros(formula) is None
 
 
+def test_a_polynomial_of_degree_12_has_its_zeros_listed_and_one_of_13_has_not():
+    assert places(real_zeros(w**12 - 2)) == pytest.approx([-(2 ** (1 / 12)), 2 ** (1 / 12)])
+    assert real_zeros(w**13 - 2) is None
+    cubic = sympy.expand((w**2 - a) * (w - b))
+    assert set(real_zeros(cubic)) == {sqrt(a), -sqrt(a), b}
+
+
 def test_a_formula_that_is_zero_everywhere_has_no_list_of_zeros():
     assert real_zeros(cosh(w) ** 2 - sympy.sinh(w) ** 2 - 1) is None
     disguised = exp(w) * (exp(w) + 1) - exp(2 * w) - exp(w)
@@ -83,6 +94,12 @@ def test_the_common_unit_is_the_largest_one():
     assert common_unit([2 * w, 4 * w]) == 2 * w
     assert common_unit([6 * w, -4 * w, 3 * w]) == w
     assert common_unit([w, sqrt(2) * w]) is None
+
+
+def test_numbers_that_sympy_would_work_on_for_minutes_are_known():
+    assert is_quick_to_simplify(tanh(3) + sqrt(2))
+    assert not is_quick_to_simplify(tanh(1000) - 1)
+    assert not is_quick_to_simplify(Rational(3, 7) ** Rational(12345, 10000) - tanh(1) * sqrt(2))
 
 
 def test_symbols_stay_in_the_zeros():
@@ -141,6 +158,8 @@ def ball_of(number):
 def test_an_isolated_zero_is_a_real_number_for_sympy(omega):
     assert omega < 0
     assert omega.is_real
+    assert omega.is_zero_of(-3 * (exp(w) + w) / 7)
+    assert not omega.is_zero_of(exp(w) + w + 1)
     assert omega.is_negative
     assert not (w - omega).subs(w, omega)
     assert (w - omega).free_symbols == {w}
@@ -246,6 +265,24 @@ def test_the_symmetric_point_of_the_tanh_cell():
     assert Response(up=up, down=down)().symmetric_point() == pytest.approx(0.0872317, abs=1e-7)
 
 
+def test_no_number_without_a_closed_form_is_given_to_sympys_simplify(monkeypatch, omega):
+    monkeypatch.setattr(sympy, "simplify", lambda number: pytest.fail(f"seconds over {number}"))
+    for name, form in (("a cubic", "quadrature"), ("no closed form", "quadrature")):
+        up, down, *_ = RANGES[name]
+        cell = Response(up=up, down=down)()
+        assert all(condition.verdict is not None for condition in cell.conditions())
+        assert cell.penalty_form() == form
+    assert not vanishes_at((exp(w) + w) * (2 + w), omega)  # not proved
+    nearly = exp(w) - Rational(str(sympy.E.evalf(80))) + Rational(1, 10**60)
+    assert not vanishes_at(nearly, sympy.S.One)
+    assert _is_positive(nearly, sympy.S.One)
+    assert not _is_positive(-nearly, sympy.S.One)
+    # nor a root of a cubic: it is a zero of a multiple of its polynomial and of no other one
+    root = sympy.CRootOf(w**3 + w - 1, 0)
+    assert vanishes_at((w**3 + w - 1) * (w**2 + 3) / (2 + w), root)
+    assert not vanishes_at(w**3 + w - 1 + Rational(1, 10**400), root)
+
+
 def test_a_range_with_symbols_stays_symbolic():
     assert Response(up=a * exp(-b * w) - 1, down=1 + w / tau).dynamic_range == (-tau, log(a) / b)
     assert Response(up=1 - tanh(w / tau), down=1 + tanh(w / tau)).dynamic_range == (
@@ -292,6 +329,14 @@ def test_a_penalty_in_closed_form_is_the_integral_of_the_ratio(up, down):
 def test_a_penalty_without_a_closed_form_is_said_with_the_way_out():
     with pytest.raises(ValueError, match=r"no closed form of the penalty .* penalty\(w\)"):
         Response(up=1.3 * exp(-1.296 * w) - 0.66, down=1 + w).penalty()
+
+
+def test_only_fractions_that_sympy_integrates_quickly_are_given_to_it(monkeypatch):
+    assert antiderivative(w / (1 + w**4)).diff(w).subs(w, 2) == Rational(2, 17)
+    assert antiderivative((1 + w**5) / (1 + w)) is not None
+    monkeypatch.setattr(integrals, "ratint", lambda *_, **__: pytest.fail("this takes seconds"))
+    for slow in (1 / (w**3 - w - 1), 1 / (w**4 + w + 1), w**6 / (1 + w), 1 / (w**6 + 1), a / w):
+        assert antiderivative(slow) is None
 
 
 def test_parameters_may_have_any_name():

@@ -261,6 +261,8 @@ def test_json_has_the_documented_keys_and_plain_numbers():
     assert (data["paper"], data["locator"]) == ("RF25", "Theorem 5, p. 24")
     assert (data["relation"], data["mutants"]) == ("at_most", {"total": 1, "killed": 1})
     assert data["margin"] == 0.6666666667
+    assert (data["stated"], data["computed"], data["error"]) == (3, 1, 2)
+    assert data["tightness"] == 3
 
 
 def test_a_finding_reads_as_a_sentence():

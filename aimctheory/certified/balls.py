@@ -6,9 +6,11 @@ rounding decides nothing.
 
 from __future__ import annotations
 
+import decimal
 import functools
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -167,3 +169,28 @@ def outward(point: sympy.Expr, *, down: bool) -> fmpq:
         return _rational(point)
     ball = at(point)
     return (ball.lower() if down else ball.upper()).fmpq()
+
+
+def bound(number: arb, *, down: bool) -> float:
+    """The nearest float that is not above an exact ball (`down`), or not below it.
+
+    >>> bound(arb(2) ** -1080, down=True), bound(arb(2) ** -1080, down=False)
+    (0.0, 5e-324)
+    """
+    near = float(number)
+    missed = arb(near) > number if down else arb(near) < number
+    return math.nextafter(near, -math.inf if down else math.inf) if missed else near
+
+
+def shown(number: Fraction | float, *, down: bool) -> str:
+    """Six digits that, read as a float, are not above a number (`down`), or not below it.
+
+    >>> shown(Fraction(2, 3), down=True), shown(Fraction(2, 3), down=False), shown(1.3, down=False)
+    ('0.666666', '0.666667', '1.3')
+    """
+    text = f"{float(number):.6g}"
+    if float(text) > number if down else float(text) < number:
+        digits = decimal.Context(prec=6)
+        next_one = digits.next_minus if down else digits.next_plus
+        text = f"{float(next_one(decimal.Decimal(text))):.6g}"
+    return text

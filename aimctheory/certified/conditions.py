@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 from flint import arb, ctx
 
-from aimctheory.certified.balls import PRECISION, at
+from aimctheory.certified.balls import PRECISION, at, shown
 from aimctheory.certified.closed_form import gathered
 from aimctheory.certified.lipschitz import steepest
 from aimctheory.certified.response_pair import Pair, is_symmetric_everywhere
@@ -149,7 +149,7 @@ def _differentiable(name: str, q: sympy.Expr, low: sympy.Expr, high: sympy.Expr)
             )
     bound = steepest(q, low, high)
     if np.isfinite(bound):
-        return Condition(name, True, f"|slope| ≤ {bound:.6g}")
+        return Condition(name, True, f"|slope| ≤ {shown(bound, down=False)}")
     return Condition(name, None, "no finite bound of the slope was found")
 
 

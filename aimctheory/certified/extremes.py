@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 from flint import ctx
 
-from aimctheory.certified.balls import PRECISION, at, enclosure
+from aimctheory.certified.balls import PRECISION, at, bound, enclosure
 from aimctheory.certified.zeros import derivative, enclosed_zeros, has_real_powers, zeros
 from aimctheory.notation import w
 
@@ -22,8 +22,8 @@ def extremes(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> tuple[fl
     """The smallest and largest value of `formula` on a bounded interval.
 
     Both lie at an end or at a zero of the slope.  An undecided zero counts with its whole
-    enclosure, so the answer is never too narrow.  The answer is infinite where the formula has a
-    pole or no enclosure is found.
+    enclosure, and floats are rounded outwards, so the answer is never too narrow.  It is infinite
+    where the formula has a pole or no enclosure is found.
 
     >>> extremes(1 - w**2, sympy.Integer(-1), sympy.Rational(1, 2))
     (0.0, 1.0)
@@ -37,7 +37,8 @@ def extremes(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> tuple[fl
             values += [enclosure(formula, clip=clip)(root.ball()) for root in turning]
         if not all(value.is_finite() for value in values):
             return -math.inf, math.inf
-        return min(float(v.lower()) for v in values), max(float(v.upper()) for v in values)
+        smallest = min(bound(value.lower(), down=True) for value in values)
+        return smallest, max(bound(value.upper(), down=False) for value in values)
 
 
 def level_places(formula: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import sympy
@@ -46,21 +47,12 @@ class IsolatedZero(sympy.AtomicExpr):  # type: ignore[misc]  # SymPy has no type
         return (self.formula.xreplace({_x: w}), self.low, self.high)
 
     def is_zero_of(self, formula: sympy.Expr) -> bool:
-        """Whether `formula` is the one that defines this number."""
-        return bool(formula.xreplace({w: _x}) == self.formula)
+        """Whether `formula` is a multiple of the one that defines this number."""
+        return bool(_bare(formula.xreplace({w: _x})) == _bare(self.formula))
 
     def ball(self) -> arb:
         """A ball around the number with about the bits of flint's working precision."""
-        formula = self.formula.xreplace({_x: w})
-        f, slope = enclosure(formula), enclosure(sympy.diff(formula, w))
-        box = hull(*(fmpq(int(end.p), int(end.q)) for end in (self.low, self.high)))
-        for _ in range(200):  # interval Newton doubles the digits with every step
-            middle = box.mid()
-            smaller = box.intersection(middle - f(middle) / slope(box))
-            if not smaller.rad() < box.rad():
-                break
-            box = smaller
-        return box
+        return _ball(self, ctx.prec)
 
     def _eval_evalf(self, bits: int) -> sympy.Float:
         with ctx.workprec(bits + 16):
@@ -78,3 +70,24 @@ class IsolatedZero(sympy.AtomicExpr):  # type: ignore[misc]  # SymPy has no type
 
     def _latex(self, printer: Any) -> str:
         return rf"{float(self):.6g}\ldots"
+
+
+def _bare(formula: sympy.Expr) -> sympy.Expr:
+    """A formula without its numerical factor."""
+    primitive = sympy.expand(formula).primitive()[1]
+    return -primitive if primitive.could_extract_minus_sign() else primitive
+
+
+@functools.lru_cache(maxsize=256)  # SymPy asks for digits thousands of times
+def _ball(zero: IsolatedZero, bits: int) -> arb:
+    formula = zero.formula.xreplace({_x: w})
+    f, slope = enclosure(formula), enclosure(sympy.diff(formula, w))
+    box = hull(*(fmpq(int(end.p), int(end.q)) for end in (zero.low, zero.high)))
+    with ctx.workprec(bits):
+        for _ in range(200):  # interval Newton doubles the digits with every step
+            middle = box.mid()
+            smaller = box.intersection(middle - f(middle) / slope(box))
+            if not smaller.rad() < box.rad():
+                break
+            box = smaller
+    return box

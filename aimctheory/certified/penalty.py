@@ -88,7 +88,7 @@ def _flaw(closed: sympy.Expr, pair: Pair, origin: Root) -> str | None:
     integrals = _integrals(pair, origin, places)
     for place, integral in zip(places, integrals, strict=True):
         jump = _accurate(closed, place, pair) - integral
-        if abs(jump) > 1e-9 * max(1.0, abs(integral)):  # NaN, where neither is known, is no jump
+        if abs(jump) > 1e-9 * abs(integral):  # NaN, where neither is known, is no jump
             return (
                 f"jumps by {jump:.6g} between the symmetric point and w = {place:.6g}, where R "
                 "has no pole; write it without a jump or leave it out"
@@ -103,7 +103,7 @@ def _inside(point: float, pair: Pair) -> arb:
         ball = ball.max(at(pair.low))
     if pair.high.is_finite:
         ball = ball.min(at(pair.high))
-    return ball if abs(ball - point) < 1e-15 * max(1e-300, abs(point)) else arb.nan()
+    return ball if abs(ball - point) <= 1e-15 * abs(ball) else arb.nan()
 
 
 def _accurate(formula: sympy.Expr, point: float, pair: Pair) -> float:

@@ -19,17 +19,18 @@ from fractions import Fraction
 import sympy
 from flint import arb, ctx, fmpq
 
-from aimctheory.certified.balls import PRECISION, Ball, at, enclosure, hull, outward
+from aimctheory.certified.balls import PRECISION, Ball, at, enclosure, hull, outward, shown
 from aimctheory.certified.closed_form import gathered, is_quick_to_simplify
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.solutions import real_zeros
-from aimctheory.notation import w
+from aimctheory.notation import in_exponentials, w
 
 Box = tuple[fmpq, fmpq]
 
 MOST_BOXES = 4000  # about a second of work; boxes left over are reported as undecided
 SPLIT = fmpq(487, 1000)  # off the middle: a symmetric formula has its zero exactly there
 FAR = fmpq(1024)  # how far an unbounded range is searched
+_x = sympy.Dummy("x")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ class Root:
         kind = kinds.get(self.multiplicity, f"multiplicity {self.multiplicity}")
         radius = float(self.high - self.low) / 2
         if radius > 1e-6:
-            return f"between {float(self.low):.6g} and {float(self.high):.6g} ({kind})"
+            low, high = shown(self.low, down=True), shown(self.high, down=False)
+            return f"between {low} and {high} ({kind})"
         return f"{self.value:.10g}{f' ± {radius:.0e}' if radius else ''} ({kind})"
 
 
@@ -214,7 +216,10 @@ def _distinct(roots: list[Root]) -> list[Root]:
 @functools.lru_cache(maxsize=512)
 def derivative(formula: sympy.Expr, order: int) -> sympy.Expr:
     """The derivative of `formula` in w."""
-    return formula if order == 0 else sympy.diff(derivative(formula, order - 1), w)
+    if order == 0:
+        return formula
+    # SymPy is quicker with a symbol that has no assumptions: it asks for many.
+    return sympy.diff(derivative(formula, order - 1).xreplace({w: _x}), _x).xreplace({_x: w})
 
 
 class Curve:
@@ -278,14 +283,22 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
 
 def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
     """Whether `formula` is proved to be zero at an exact point."""
+    for bits in (PRECISION, 8 * PRECISION):
+        with ctx.workprec(bits):
+            ball = at(formula, point)
+        if ball.is_finite() and not ball.contains(0):
+            return False
     if isinstance(point, IsolatedZero) and point.is_zero_of(formula):
         return True
-    ball = at(formula, point)
-    if ball.is_finite() and not ball.contains(0):
-        return False
+    numerator = _numerator(formula) if isinstance(point, sympy.CRootOf) else None
+    if numerator is not None:  # the polynomial of an algebraic number is irreducible
+        return bool(numerator.rem(point.poly.set_domain("QQ").replace(w)).is_zero)
     value = formula.subs(w, point)
     open_case = not value.has(sympy.oo, sympy.zoo, sympy.nan) and is_quick_to_simplify(value)
-    return bool(value == 0) or (open_case and sympy.simplify(value) == 0)
+    # Of a zero without a closed form SymPy knows digits alone, which prove nothing.
+    if value == 0 or not open_case or value.has(IsolatedZero):
+        return bool(value == 0)
+    return bool(sympy.expand(in_exponentials(value)) == 0 or sympy.simplify(value) == 0)
 
 
 def is_undefined_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
