@@ -5,7 +5,8 @@
 PYTHON ?=
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Bytecode is kept where the environment forbids it: without, each process compiles SymPy anew.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .PHONY: reproduce test test-slow mutants lint bench environment
 .DEFAULT_GOAL := reproduce

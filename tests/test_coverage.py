@@ -115,10 +115,13 @@ def test_each_bucket_of_variances_covers_what_it_says(memories, replicates):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("memories", [47, 240])
-def test_the_variance_along_one_chain_covers_nearly_what_it_says(memories):
-    # [93, 96] %: of fewer than some fifty independent squares no interval of theirs is exact.
-    values, widths = variances(np.random.default_rng(6), memories, 1, 3000)
-    low, high = allowed(3000, low=0.93)
+def test_the_variance_along_one_chain_covers_what_it_says_or_a_little_more(memories):
+    # Not above 96 % but 97.5 %: a half-width stands on both sides of an estimate that is skew.  It
+    # is what the upper side needs to miss in 2.5 %, so that the lower side hardly misses.
+    rng = np.random.default_rng(6)
+    parts = [variances(rng, memories, 1, 3000) for _ in range(4)]
+    values, widths = np.concatenate(parts, axis=1)
+    low, high = allowed(12_000, high=0.975)
     assert low <= covered(values, widths, 1.0) <= high
 
 

@@ -90,37 +90,66 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
-def aimctheory(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(project), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "aimctheory", *arguments]
-    return subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False
+COMMANDS = {
+    "list": ["list"],
+    "check": ["check", "recipe-saturation-product", "--json"],
+    "reproduce": ["reproduce", "recipe-ratio", "--quick", "--out", "out"],
+    "show": ["show", "clipped-sgd", "--kernel"],
+}
+
+# All commands in one process, which runs the jobs itself: starting Python is what costs.
+SCRIPT = """
+import json, sys
+from click.testing import CliRunner
+from aimctheory.command import cli, jobs
+
+cli.run_all = lambda todo, workers, watch: map(jobs.run, todo)
+for arguments in json.loads(sys.argv[1]):
+    done = CliRunner().invoke(cli.main, arguments)
+    print(json.dumps([done.exit_code, done.stdout, done.stderr]))
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(extended: Path) -> dict[str, tuple[int, str, str]]:
+    """Exit code, stdout and stderr of each command in the extended copy."""
+    environment = {**os.environ, "PYTHONPATH": str(extended), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps([*COMMANDS.values()])],
+        cwd=extended,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-
-
-def test_list_shows_the_new_claim_figure_response_and_algorithm(extended):
-    shown = aimctheory(extended, "list")
-    assert shown.returncode == 0, shown.stderr
-    for name in ("recipe-saturation-product", "recipe-ratio", "saturating", "clipped-sgd"):
-        assert name in shown.stdout
-
-
-def test_check_judges_the_new_claim_and_its_mutant_dies(extended):
-    done = aimctheory(extended, "check", "recipe-saturation-product", "--json")
     assert done.returncode == 0, done.stderr
-    (result,) = json.loads(done.stdout)
+    lines = done.stdout.splitlines()
+    return dict(zip(COMMANDS, (tuple(json.loads(line)) for line in lines), strict=True))
+
+
+def test_list_shows_the_new_claim_figure_response_and_algorithm(shown):
+    code, out, errors = shown["list"]
+    assert code == 0, errors
+    for name in ("recipe-saturation-product", "recipe-ratio", "saturating", "clipped-sgd"):
+        assert name in out
+
+
+def test_check_judges_the_new_claim_and_its_mutant_dies(shown):
+    code, out, errors = shown["check"]
+    assert code == 0, errors
+    (result,) = json.loads(out)
     assert result["verdict"] == "holds"
     assert result["mutants"] == {"total": 1, "killed": 1}
 
 
-def test_reproduce_draws_the_new_figure(extended):
-    done = aimctheory(extended, "reproduce", "recipe-ratio", "--quick", "--out", "out")
-    assert done.returncode == 0, done.stderr
+def test_reproduce_draws_the_new_figure(extended, shown):
+    code, _, errors = shown["reproduce"]
+    assert code == 0, errors
     made = {path.suffix for path in (extended / "out").glob("recipe-ratio.*")}
     assert made == {".png", ".pdf", ".json"}
 
 
-def test_the_new_algorithm_has_a_kernel_with_its_own_names(extended):
-    shown = aimctheory(extended, "show", "clipped-sgd", "--kernel")
-    assert shown.returncode == 0, shown.stderr
-    assert "clipped = where(low > 1.0, 1.0, low)" in shown.stdout
+def test_the_new_algorithm_has_a_kernel_with_its_own_names(shown):
+    code, out, errors = shown["show"]
+    assert code == 0, errors
+    assert "clipped = where(low > 1.0, 1.0, low)" in out
