@@ -65,7 +65,7 @@ def mutants(file: str) -> list[tuple]:
 
 def in_order() -> list[tuple]:
     """The mutants that are not explained; the first ones are a sample stratified by file."""
-    explained = {(each["file"], each["before"], each["after"]) for each in LISTED["mutant"]}
+    explained = {tuple(each) for group in LISTED["equivalent"] for each in group["mutants"]}
     placed = []
     for path in [path for name in LISTED["heart"] for path in ROOT.glob(f"aimctheory/{name}.py")]:
         left = [each for each in mutants(str(path.relative_to(ROOT))) if each[:3] not in explained]
