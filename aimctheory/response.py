@@ -72,7 +72,10 @@ class Response:
         low, high = _range(self)
         put("dynamic_range", (low, high))
         if not (self.closed_penalty is None or callable(self.closed_penalty)):
-            put("closed_penalty", _exact(self.closed_penalty, f"{self.id}: closed_penalty"))
+            put(
+                "closed_penalty",
+                _exact(self.closed_penalty, f"{self.id}: closed_penalty", in_kernels=False),
+            )
             _check_symbols(self, sorted(self.closed_penalty.free_symbols - {w}, key=str))
         if (low, high) == EVERYWHERE:
             put("dynamic_range", _saturation_points(self))
@@ -164,8 +167,8 @@ class Response:
 # ---- reading the formulas --------------------------------------------------------------------
 
 
-def _exact(formula: Any, name: str) -> sympy.Expr:
-    """`formula` with a rational in the place of each decimal."""
+def _exact(formula: Any, name: str, *, in_kernels: bool = True) -> sympy.Expr:
+    """`formula` with a rational for each decimal; a number of a kernel has to be a float's."""
     try:
         expression = sympy.sympify(formula)
     except (sympy.SympifyError, TypeError):
@@ -176,7 +179,7 @@ def _exact(formula: Any, name: str) -> sympy.Expr:
         )
     decimals = expression.atoms(sympy.Float)
     for number in expression.atoms(sympy.Number, type(sympy.zoo), type(sympy.I)):
-        if not (number.is_real and number.is_finite and math.isfinite(number)):
+        if not (number.is_real and number.is_finite and (not in_kernels or math.isfinite(number))):
             raise ValueError(
                 f"{name} contains {sympy.N(number, 6)}, which is not a finite real number that a "
                 "float holds; give finite real numbers, in other units if need be"

@@ -18,14 +18,9 @@ from aimctheory.certified.balls import at, enclosure, shown
 from aimctheory.certified.conditions import _differentiable, _saturates, prove_positive
 from aimctheory.certified.extremes import extremes, level_places
 from aimctheory.certified.lipschitz import steepest
+from aimctheory.certified.points import is_undefined_at, vanishes_at
 from aimctheory.certified.response_pair import Pair, symmetric_points
-from aimctheory.certified.zeros import (
-    enclosed_zeros,
-    has_real_powers,
-    is_undefined_at,
-    vanishes_at,
-    zeros,
-)
+from aimctheory.certified.zeros import enclosed_zeros, has_real_powers, zeros
 from aimctheory.notation import w
 from aimctheory.response import Response
 

@@ -18,8 +18,9 @@ def call(project, monkeypatch):
 
 
 def files(folder):
-    """The bytes of every file below a folder."""
-    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """The bytes of every file below a folder, but for Python's own cache."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix != ".pyc"]
+    return {path: path.read_bytes() for path in paths if path.is_file()}
 
 
 # ---- the default size ------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from aimctheory.certified.balls import at
 from aimctheory.certified.closed_form import common_unit, is_quick_to_simplify
 from aimctheory.certified.implicit import IsolatedZero
 from aimctheory.certified.integrals import antiderivative
+from aimctheory.certified.points import vanishes_at
 from aimctheory.certified.saturation import _is_positive
 from aimctheory.certified.solutions import real_zeros
-from aimctheory.certified.zeros import vanishes_at
 from aimctheory.notation import positive, real, w
 from aimctheory.response import Response
 from tests.comparison import uncompiled

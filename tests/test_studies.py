@@ -197,11 +197,23 @@ def implicit_penalty_misses(d):
             yield from np.abs(found - law) > half + 0.03 * np.abs(law)
 
 
-def digits_misses(d):
-    """The noise where Analog SGD settles predicts the distance to a tenth."""
+def digits_misses(d, of=slice(1)):
+    """Whether the noise where Analog SGD settles predicts the distance to a twentieth.
+
+    On wider ranges it settles more slowly, and the quick size ends before: only the first counts.
+    """
     for name in d["cells"]:
         found, predicted = d[f"{name} analog distance"], d[f"{name} local distance"]
-        yield from np.abs(found / predicted - 1) > 0.1
+        yield from np.abs(found / predicted - 1)[of] > 0.05
+
+
+def test_the_digits_of_the_report_lie_where_the_theory_beside_them_says():
+    path = Path(__file__).parents[1] / "figures" / "digits.json"
+    stored = figures.read_json(path)["numbers"]
+    data = {name: figures.decode(value) for name, value in stored.items()}
+    misses = list(digits_misses(data, of=slice(None)))
+    assert len(misses) == len(data["cells"]) * len(data["tau"])
+    assert not any(misses)
 
 
 def response_gallery_misses(d):

@@ -16,15 +16,9 @@ from flint import arb, ctx
 from aimctheory.certified.balls import PRECISION, at, shown
 from aimctheory.certified.closed_form import gathered
 from aimctheory.certified.lipschitz import steepest
+from aimctheory.certified.points import is_undefined_at, vanishes_at
 from aimctheory.certified.response_pair import Pair, is_symmetric_everywhere
-from aimctheory.certified.zeros import (
-    Root,
-    bounded,
-    has_real_powers,
-    is_undefined_at,
-    vanishes_at,
-    zeros_between,
-)
+from aimctheory.certified.zeros import Root, bounded, has_real_powers, zeros_between
 from aimctheory.notation import w
 
 

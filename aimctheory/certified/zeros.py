@@ -20,10 +20,10 @@ import sympy
 from flint import arb, ctx, fmpq
 
 from aimctheory.certified.balls import PRECISION, Ball, at, enclosure, hull, outward, shown
-from aimctheory.certified.closed_form import gathered, is_quick_to_simplify
-from aimctheory.certified.implicit import IsolatedZero
+from aimctheory.certified.closed_form import gathered
+from aimctheory.certified.points import numerator, vanishes_at
 from aimctheory.certified.solutions import real_zeros
-from aimctheory.notation import in_exponentials, w
+from aimctheory.notation import w
 
 Box = tuple[fmpq, fmpq]
 
@@ -88,7 +88,7 @@ def zeros(
     -1 (simple)
     0 (simple)
     """
-    polynomial = _numerator(formula)
+    polynomial = numerator(formula)
     with ctx.workprec(PRECISION):
         if polynomial is not None:
             return _exact_zeros(polynomial, low, high)
@@ -113,15 +113,6 @@ def bounded(low: sympy.Expr, high: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
     a = low if low.is_finite else sympy.Min(-16, high - 16)
     b = high if high.is_finite else sympy.Max(16, low + 16)
     return a, b
-
-
-def _numerator(formula: sympy.Expr) -> sympy.Poly | None:
-    if not formula.is_rational_function(w):
-        return None
-    try:
-        return sympy.Poly(sympy.numer(sympy.cancel(formula)), w, domain="QQ")
-    except sympy.CoercionFailed:
-        return None
 
 
 def _exact_zeros(polynomial: sympy.Poly, low: sympy.Expr, high: sympy.Expr) -> tuple[Root, ...]:
@@ -279,38 +270,6 @@ def _known(curve: Curve, point: sympy.Expr) -> tuple[Root, Box] | None:
         if top.is_finite() and not top.contains(0):
             return Root(_fraction(a), _fraction(b), order), box
     return None
-
-
-def vanishes_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
-    """Whether `formula` is proved to be zero at an exact point."""
-    for bits in (PRECISION, 8 * PRECISION):
-        with ctx.workprec(bits):
-            ball = at(formula, point)
-        if ball.is_finite() and not ball.contains(0):
-            return False
-    if isinstance(point, IsolatedZero) and point.is_zero_of(formula):
-        return True
-    numerator = _numerator(formula) if isinstance(point, sympy.CRootOf) else None
-    if numerator is not None:  # the polynomial of an algebraic number is irreducible
-        return bool(numerator.rem(point.poly.set_domain("QQ").replace(w)).is_zero)
-    value = formula.subs(w, point)
-    open_case = not value.has(sympy.oo, sympy.zoo, sympy.nan) and is_quick_to_simplify(value)
-    # Of a zero without a closed form SymPy knows digits alone, which prove nothing.
-    if value == 0 or not open_case or value.has(IsolatedZero):
-        return bool(value == 0)
-    return bool(sympy.expand(in_exponentials(value)) == 0 or sympy.simplify(value) == 0)
-
-
-def is_undefined_at(formula: sympy.Expr, point: sympy.Expr) -> bool:
-    """Whether `formula` is proved to have no finite real value at an exact point."""
-    for part in formula.atoms(sympy.Pow, sympy.log):
-        inside = part.args[0]
-        ball = at(inside, point)
-        not_real = ball < 0 and not (part.is_Pow and part.exp.is_Integer)
-        infinite = (part.func == sympy.log or part.exp.is_negative) and vanishes_at(inside, point)
-        if not_real or infinite:
-            return True
-    return False
 
 
 def _complement(whole: Box, holes: list[Box]) -> list[Box]:
