@@ -335,16 +335,16 @@ def crossover_case(monkeypatch, setting):
     return shifted_crossover.observe(**{**setting, "runs": 2})
 
 
-def test_the_lead_changes_sign_at_the_crossing_of_the_package(monkeypatch):
-    for tau in (0.8, 1.0, 2.0):
-        c = exact.crossover(lambda c: linear(tau=tau, c=c), BOWL, NOISE, 0.0, 0.5)  # noqa: B023
-        near = [c - 0.005, c, c + 0.005]
-        found = shifted_crossover.lead(
-            crossover_case(monkeypatch, shifted_crossover.linear_pair(near, tau=tau))
-        )
-        assert found[0] > 0.005
-        assert found[1] == pytest.approx(0, abs=1e-12)
-        assert found[2] < -0.005
+@pytest.mark.parametrize("tau", [0.8, 1.0, 2.0])
+def test_the_lead_changes_sign_at_the_crossing_of_the_package(monkeypatch, tau):
+    c = exact.crossover(lambda c: linear(tau=tau, c=c), BOWL, NOISE, 0.0, 0.5)
+    near = [c - 0.005, c, c + 0.005]
+    found = shifted_crossover.lead(
+        crossover_case(monkeypatch, shifted_crossover.linear_pair(near, tau=tau))
+    )
+    assert found[0] > 0.005
+    assert found[1] == pytest.approx(0, abs=1e-12)
+    assert found[2] < -0.005
 
 
 def test_the_problems_of_the_crossover_stand_on_both_sides_and_close_to_it(monkeypatch):
