@@ -38,12 +38,18 @@ UNSETTLED = FALSE_ALARM / 10
 def mean(series: Array, lengths: Steps, controls: Sequence[Array], level: float) -> Estimate:
     """The mean over steps, with what the controls (each (R, n, D), of mean 0) explain taken out."""
     found = _samples(series, lengths)
-    known = np.array([_samples(each, lengths) for each in controls])
+    known = [_samples(each, lengths) for each in controls]
     if len(series) > 1:
-        if not controls:
-            return replicate_mean(found, level=level)
-        return controlled_mean(found, known, level=level)
-    return batch_mean(without(found, known) if controls else found, batches=len(found), level=level)
+        return _over_replicates(found, known, level)
+    left = without(found, np.array(known)) if known else found
+    return batch_mean(left, batches=len(found), level=level)
+
+
+def _over_replicates(samples: Array, controls: Sequence[Array], level: float) -> Estimate:
+    """The mean of independent samples, with what the controls explain taken out."""
+    if controls:
+        return controlled_mean(samples, np.array(controls), level=level)
+    return replicate_mean(samples, level=level)
 
 
 def covariance(
@@ -155,11 +161,8 @@ def drifts(series: Array, controls: Sequence[Array] = ()) -> bool:
             each[:, :part].mean(axis=1) - each[:, n // 2 :].mean(axis=1)
             for each in (series, *controls)
         )
-        if count >= MANY and known:
-            found = controlled_mean(gap, np.array(known), level=level)
-            value, width = found.value, found.half_width
-        elif count >= MANY:
-            found = replicate_mean(gap, level=level)
+        if count >= MANY:
+            found = _over_replicates(gap, known, level)
             value, width = found.value, found.half_width
         else:
             # The mean of the first part scatters at most as that of as many slow steps.
